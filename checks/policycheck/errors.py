@@ -1,0 +1,66 @@
+"""What can go wrong, told so that it can be mended.
+
+    PolicycheckError          whatever a user can cause; every command turns it into exit code 2
+    ├── UsageError            a command or a call asks for what cannot be
+    ├── PolicyError           a policy folder or record model is wrong; holds all its problems
+    └── RecordsError          the records are wrong; holds all their problems
+
+A problem names the file, the place in it, what is wrong in the user's own words, and how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    `where` is line and column in a text file ("12:5"), or row and field in records ("row 3", "/lessons/2").
+    """
+
+    file: str
+    where: str
+    code: str
+    message: str
+    help: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.where}" if self.where else self.file
+        hint = f"\n    {self.help}" if self.help else ""
+        return f"{place}: {self.message}{hint}"
+
+
+class PolicycheckError(Exception):
+    """Something a user can mend."""
+
+
+class UsageError(PolicycheckError):
+    """A command or a call asks for what cannot be."""
+
+
+class ProblemsError(PolicycheckError):
+    """All the problems that were found in some input."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class PolicyError(ProblemsError):
+    """A policy folder or a record model is wrong."""
+
+
+class RecordsError(ProblemsError):
+    """The records are wrong."""
+
+
+def shown_path(path: Path) -> str:
+    """A path as a user would write it: relative to where they are, when it lies below."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()

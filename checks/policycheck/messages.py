@@ -1,0 +1,84 @@
+"""Messages: the sentence of a rule with the values of its variables in it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+
+from policycheck_engine import NONE, Value
+from policycheck_engine.norms import Judged
+from policycheck_engine.values import NEVER_DATE
+
+LISTED = 3
+"""How many values of one variable a sentence lists before it counts the rest."""
+
+
+def written(text: str, judged: Judged, constants: Mapping[str, Value]) -> str:
+    """The message of a finding."""
+    rows = judged.shown or judged.decisive
+    return filled(text, rows or [judged.subject], constants | counts(judged))
+
+
+def counts(judged: Judged) -> dict[str, Value]:
+    """How many cases the subject has, and how many of them fail."""
+    return {"cases": sum(judged.cases.values()), "failed": len(judged.decisive)}
+
+
+def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[str, Value]) -> str:
+    """The text with its names replaced by their values in these rows."""
+    rows = list(rows)
+    out = []
+    for literal, name, _, _ in string.Formatter().parse(text):
+        out.append(literal)
+        if name is not None:
+            values = [constants[name]] if name in constants else [bounded(row, name) for row in rows if name in row]
+            out.append(listed(values))
+    return "".join(out)
+
+
+def bounded(row: Mapping[str, Value], name: str) -> Value:
+    """A value, or the bounds it lies between."""
+    upper = row.get(name + ">", row[name])
+    if upper == row[name]:
+        return row[name]
+    low = "?" if row[name] is None else shown(row[name])
+    high = "?" if upper is None else shown(upper)
+    return f"between {low} and {high}"
+
+
+def listed(values: Iterable[Value]) -> str:
+    """The different values as a list in a sentence."""
+    texts = list(dict.fromkeys(shown(v) for v in values))
+    if len(texts) > LISTED + 1:
+        return ", ".join(texts[:LISTED]) + f" and {len(texts) - LISTED} more"
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+MONTHS = "January February March April May June July August September October November December".split()
+
+
+def shown(value: Value) -> str:
+    """A value in a sentence."""
+    if value is None:
+        return "(not recorded)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if value != int(value) else str(int(value))
+    if isinstance(value, int):
+        return "none" if value == NONE["int"] else str(value)
+    if value == "":
+        return "nobody"
+    return moment(value)
+
+
+def moment(text: str) -> str:
+    """A date as 27 April 2021, a datetime with its time; any other text as it is."""
+    if text.startswith(NEVER_DATE):
+        return "never"
+    if len(text) not in (10, 19) or text[4:5] != "-" or text[7:8] != "-" or not text[:4].isdigit():
+        return text
+    if not (text[5:7].isdigit() and text[8:10].isdigit() and 1 <= int(text[5:7]) <= 12):
+        return text
+    day = f"{int(text[8:10])} {MONTHS[int(text[5:7]) - 1]} {text[:4]}"
+    return day if len(text) == 10 else f"{day} {text[11:16]}"

@@ -1,0 +1,238 @@
+"""Reading a policy folder: every file of it, every problem of every file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from policycheck.errors import PolicyError, Problem, shown_path
+from policycheck.policy.attested import attested_rules
+from policycheck.policy.model import (
+    SEVERITY,
+    Clause,
+    Definition,
+    Outcome,
+    Parameter,
+    Policy,
+    RuleText,
+    Section,
+)
+from policycheck.records.model import RecordModel, load_model
+from policycheck.structure import structure_problems
+from policycheck.yamlfile import Document, Place, load
+from policycheck_engine import nearest
+
+VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def load_policy(folder: Path, model: RecordModel | None = None) -> Policy:
+    """The policy in a folder, or PolicyError with all that is wrong in its files.
+
+    The record model is the one given, or the folder's own (`model_of`).
+    """
+    problems: list[Problem] = []
+    head = _document(folder / "policy.yaml", "policy", problems)
+    if problems:
+        raise PolicyError(problems)
+    reader = _Reader(model or model_of(folder), problems)
+    policy = reader.policy(folder, head)
+    if problems:
+        raise PolicyError(problems)
+    return policy
+
+
+def model_of(folder: Path) -> RecordModel:
+    """The record model of a policy folder: the nearest records.yaml, in it or up to two folders above."""
+    records = next((f for f in _model_files(folder) if f.is_file()), None)
+    if records is None:
+        help_ = "put a records.yaml beside policy.yaml"
+        raise PolicyError([Problem(shown_path(folder), "", "no-record-model", "has no record model", help_)])
+    return load_model(records)
+
+
+def _model_files(folder: Path) -> Iterator[Path]:
+    yield folder / "records.yaml"
+    for above in list(folder.resolve().parents)[:2]:
+        yield above / "records.yaml"
+
+
+def _document(file: Path, schema: str, problems: list[Problem]) -> Document:
+    found: list[Problem] = []
+    document = load(file, found)
+    if not found:
+        found += structure_problems(document, schema)
+    problems += found
+    return document
+
+
+class _Reader:
+    def __init__(self, model: RecordModel, problems: list[Problem]) -> None:
+        self.model = model
+        self.problems = problems
+        self.definitions: dict[str, Definition] = {}
+        self.rules: dict[str, RuleText] = {}
+        self.cited: dict[str, list[tuple[str, Place]]] = {}
+
+    def policy(self, folder: Path, head: Document) -> Policy:
+        data = head.data
+        sections = []
+        self.define(data, head.root)
+        for i, name in enumerate(data["sections"]):
+            file = folder / f"{name}.yaml"
+            if not file.is_file():
+                place = head.root / "sections" / i
+                others = [f.stem for f in folder.glob("*.yaml")]
+                message = f"there is no file `{name}.yaml` for this section"
+                self.problems.append(place.problem("no-section", message, nearest(name, others)))
+                continue
+            before = len(self.problems)
+            document = _document(file, "section", self.problems)
+            if len(self.problems) == before:
+                sections.append(self.section(document, data))
+        for file in sorted(folder.glob("*.yaml")):
+            known = {"policy", "records", "examples", *map(str, data["sections"])}
+            if file.stem not in known:
+                self.problems.append(
+                    Problem(
+                        shown_path(file),
+                        "",
+                        "stray-file",
+                        "belongs to no section of policy.yaml, so nothing in it counts",
+                        f"add `{file.stem}` to `sections`, or move the file away",
+                    )
+                )
+        self.cite()
+        examples = {}
+        if (folder / "examples.yaml").is_file():
+            examples = _document(folder / "examples.yaml", "examples", self.problems).data or {}
+        policy = Policy(
+            id=data["policy"],
+            version=folder.name if VERSION.fullmatch(folder.name) else "",
+            title=data["title"],
+            school=data.get("school"),
+            folder=folder,
+            model=self.model,
+            sections=tuple(sections),
+            parameters=self.parameters(data, head.root),
+            definitions=self.definitions,
+            rules=self.rules,
+            ranks=tuple(data.get("ranks", ())),
+            examples=examples,
+        )
+        self.check_ranks(policy, head.root)
+        return policy
+
+    def parameters(self, data: Mapping[str, Any], root: Place) -> dict[str, Parameter]:
+        found = {}
+        for name, p in (data.get("parameters") or {}).items():
+            place = root / "parameters" / name
+            if "one_of" in p and p["value"] not in p["one_of"]:
+                hint = nearest(str(p["value"]), map(str, p["one_of"]))
+                self.problems.append(
+                    (place / "value").problem("wrong-word", f"`{p['value']}` is not one of `one_of`", hint)
+                )
+            choices = tuple(p.get("one_of", ()))
+            found[name] = Parameter(
+                name, p["value"], p["why"], p["source"], p.get("unit", ""), choices, place
+            )
+        return found
+
+    def define(self, data: Mapping[str, Any], root: Place) -> None:
+        for i, d in enumerate(data.get("definitions") or ()):
+            place = root / "definitions" / i
+            name = d["define"]
+            if name in self.definitions or name in self.model.relations:
+                what = "definition" if name in self.definitions else "relation of the records"
+                message = f"`{name}` is already a {what}"
+                self.problems.append((place / "define").problem("name-twice", message, "choose another name"))
+                continue
+            gives = tuple(v.removeprefix("$") for v in d["gives"])
+            self.definitions[name] = Definition(name, d["means"], gives, d["when"], place)
+
+    def section(self, document: Document, head: Mapping[str, Any]) -> Section:
+        data = document.data
+        self.define(data, document.root)
+        clauses = []
+        for i, c in enumerate(data["clauses"]):
+            place = document.root / "clauses" / i
+            clause = Clause(c["clause"], c, place)
+            clauses.append(clause)
+            ways = [key for key in ("rules", "attested", "defines") if key in c]
+            if len(ways) != 1:
+                which = "none of them" if not ways else "both `" + "` and `".join(ways) + "`"
+                self.problems.append(
+                    place.problem(
+                        "undecided-clause",
+                        f"clause `{clause.id}` has {which}",
+                        "say how it is decided: one of `rules`, `attested` or `defines`",
+                    )
+                )
+            self.clause_rules(clause, head)
+        return Section(data["section"], data["heading"], tuple(clauses))
+
+    def clause_rules(self, clause: Clause, head: Mapping[str, Any]) -> None:
+        for i, r in enumerate(clause.data.get("rules", ())):
+            place = clause.place / "rules" / i
+            if isinstance(r, str):
+                self.cited.setdefault(r, []).append((clause.id, place))
+            else:
+                self.add(clause, r, place, attested=False)
+        if "attested" in clause.data:
+            place = clause.place / "attested"
+            for r in attested_rules(clause, str(head.get("school", "")), self.model):
+                self.add(clause, r, place, attested=True)
+
+    def add(self, clause: Clause, r: Mapping[str, Any], place: Place, attested: bool) -> None:
+        if r["id"] in self.rules:
+            message = f"there are two rules `{r['id']}`"
+            self.problems.append((place / "id").problem("rule-twice", message, "give one another id"))
+            return
+        outcome: Outcome = "breach"
+        if clause.data["force"] in ("ideal", "may"):
+            outcome = "advice"
+        elif clause.data["modality"] == "criterion":
+            outcome = "missed"
+        self.rules[r["id"]] = RuleText(
+            id=r["id"],
+            data=r,
+            place=place,
+            clauses=(clause.id,),
+            outcome=r.get("outcome", outcome),
+            severity=r.get("severity", SEVERITY.get(clause.data["force"], "major")),
+            binds=tuple(r.get("binds", clause.data["binds"])),
+            attested=attested,
+        )
+
+    def cite(self) -> None:
+        """Let rules that decide other clauses too cite them."""
+        for rule_id, citations in self.cited.items():
+            for clause_id, place in citations:
+                if rule_id not in self.rules:
+                    message = f"there is no rule `{rule_id}`"
+                    self.problems.append(place.problem("unknown-rule", message, nearest(rule_id, self.rules)))
+                    continue
+                rule = self.rules[rule_id]
+                fields = {name: getattr(rule, name) for name in RuleText.__dataclass_fields__}
+                self.rules[rule_id] = RuleText(**{**fields, "clauses": (*rule.clauses, clause_id)})
+
+    def check_ranks(self, policy: Policy, root: Place) -> None:
+        clauses = {c.id for c in policy.clauses()}
+        for i, name in enumerate(policy.ranks):
+            if name not in clauses:
+                message = f"there is no clause `{name}`"
+                hint = nearest(name, clauses)
+                self.problems.append((root / "ranks" / i).problem("unknown-clause", message, hint))
+        for rule in policy.rules.values():
+            higher = rule.data.get("explained_by", {}).get("clause")
+            if higher is None:
+                continue
+            place = rule.place / "explained_by" / "clause"
+            ranks = policy.ranks
+            if higher not in ranks:
+                message = f"`{higher}` has no rank"
+                self.problems.append(place.problem("no-rank", message, "add it to `ranks` in policy.yaml"))
+            elif any(c in ranks and ranks.index(c) <= ranks.index(higher) for c in rule.clauses):
+                message = f"`{higher}` does not rank above `{rule.clauses[0]}`"
+                self.problems.append(place.problem("wrong-rank", message, "see `ranks` in policy.yaml"))

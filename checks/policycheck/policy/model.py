@@ -1,0 +1,121 @@
+"""A policy as it was read: its sections, clauses, rules, parameters and definitions, each with its place.
+
+Bodies stay the YAML data that they are; `bodies` turns them into literals of the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from policycheck.records.model import RecordModel
+from policycheck.yamlfile import Place
+
+Outcome = Literal[
+    "met",
+    "breach",
+    "advice",
+    "missed",
+    "excused",
+    "explained",
+    "pending",
+    "undecided",
+    "not_applicable",
+]
+Severity = Literal["critical", "major", "minor"]
+
+SEVERITY: dict[str, Severity] = {"must": "critical", "ideal": "minor", "may": "minor"}
+"""How loud a clause's findings are by its force; major where it is not named here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A figure or choice that the text leaves open, or gives."""
+
+    name: str
+    value: Any
+    why: str
+    source: str
+    unit: str
+    one_of: tuple[Any, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A relation that is derived: its fields, and the body that says when."""
+
+    name: str
+    means: str
+    gives: tuple[str, ...]
+    when: Any
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """A rule as it was written."""
+
+    id: str
+    data: Mapping[str, Any]
+    place: Place
+    clauses: tuple[str, ...]
+    outcome: Outcome
+    severity: Severity
+    binds: tuple[str, ...]
+    attested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause: what it asks, of whom, how strongly, and how it is decided."""
+
+    id: str
+    data: Mapping[str, Any]
+    place: Place
+
+    @property
+    def decided_by(self) -> Literal["rule", "attestation", "definition", "nothing"]:
+        for key, word in (("rules", "rule"), ("attested", "attestation"), ("defines", "definition")):
+            if key in self.data:
+                return word  # type: ignore[return-value]
+        return "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of the document, its clauses in order."""
+
+    id: str
+    heading: str
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of a policy, whole."""
+
+    id: str
+    version: str
+    title: str
+    school: str | None
+    folder: Path
+    model: RecordModel
+    sections: tuple[Section, ...]
+    parameters: Mapping[str, Parameter]
+    definitions: Mapping[str, Definition]
+    rules: Mapping[str, RuleText]
+    ranks: tuple[str, ...]
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+    def clauses(self) -> Iterator[Clause]:
+        """All clauses in the document's order."""
+        for section in self.sections:
+            yield from section.clauses
+
+    @property
+    def name(self) -> str:
+        """Id and version, as the command line takes it."""
+        return f"{self.id}@{self.version}" if self.version else self.id

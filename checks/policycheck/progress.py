@@ -1,0 +1,47 @@
+"""A progress bar on a terminal, for work that takes more than a second; nothing in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+STAGES = ("reading", "checking", "compiling", "evaluating", "judging", "reporting")
+PATIENCE = 1.0
+"""Seconds before anything is shown."""
+
+
+@contextmanager
+def shown_progress() -> Iterator[Callable[[str], None]]:
+    """A function that is told the stage that begins; it draws on standard error when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda stage: None
+        return
+    state = {"stage": "starting"}
+    done = Event()
+    drawer = Thread(target=_draw, args=(state, done), daemon=True)
+    drawer.start()
+    try:
+        yield lambda stage: state.update(stage=stage)
+    finally:
+        done.set()
+        drawer.join()
+
+
+def _draw(state: dict[str, str], done: Event) -> None:
+    start = time.monotonic()
+    if done.wait(PATIENCE):
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<11}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=len(STAGES))
+        bar._tasks[task].start_time = start
+        while not done.wait(0.1):
+            stage = state["stage"]
+            bar.update(task, description=stage, completed=STAGES.index(stage) if stage in STAGES else 0)

@@ -1,0 +1,312 @@
+"""Whether records are right: types, known fields, keys, references, spans. All problems at once.
+
+Whole columns are looked at first, since nearly all of them are right; only a column that is not is gone
+through value by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from policycheck.errors import Problem
+from policycheck.records.model import Field, RecordModel, RelationModel
+from policycheck.records.read import Raw, RawTable
+from policycheck_engine import NEVER, NONE, Relation, Row, Value, canonical, nearest
+
+SHOWN = 3
+"""How many places of one kind of problem are shown before the rest is counted."""
+
+ABSENT = object()
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of one relation, canonical, in the order of the model's fields.
+
+    `doubtful` are rows that were left out because something about them is wrong; what is wrong is unknown.
+    """
+
+    relation: Relation
+    source: str
+    rows: list[Row]
+    places: Callable[[int], str]
+    doubtful: list[Row] = field(default_factory=list)
+
+
+Tables = dict[str, Table]
+
+
+class Findings:
+    """Problems of one kind in one field, gathered by row, so that thousands become one."""
+
+    def __init__(self) -> None:
+        self.groups: dict[tuple[str, str, str], list[tuple[str, str, str]]] = {}
+        self.bad: dict[str, set[int]] = {}
+        self.bad_fields: dict[tuple[str, int], set[str]] = {}
+
+    def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
+        """Something is wrong with one field of one row."""
+        where = table.place(row)
+        place = f"{where}/{name}" if where.startswith("/") else f"{where}, {name}"
+        key = (table.source, f"{table.relation}.{name}", code)
+        self.groups.setdefault(key, []).append((place if name else where, message, help_))
+        self.bad.setdefault(table.relation, set()).add(row)
+        self.bad_fields.setdefault((table.relation, row), set()).add(name)
+
+    def problems(self) -> list[Problem]:
+        """One problem for each place, or for the first few places and a count."""
+        out = []
+        for (source, _, code), places in self.groups.items():
+            shown = places if len(places) <= SHOWN + 1 else places[:SHOWN]
+            out += [Problem(source, where, code, message, help_) for where, message, help_ in shown]
+            if len(places) > len(shown):
+                more = len(places) - len(shown)
+                message = f"and {more:,} more of the same kind, up to {places[-1][0]}"
+                out.append(Problem(source, places[-1][0], code, message))
+        return out
+
+
+def check_records(raw: Raw, model: RecordModel) -> tuple[Tables, list[Problem]]:
+    """The tables of the records, every relation of the model among them, and all that is wrong.
+
+    Rows with something wrong are not in the tables; they are kept as doubtful.
+    """
+    found = Findings()
+    columns = {name: check_fields(table, model, found) for name, table in raw.items()}
+    for name, table in raw.items():
+        check_key(table, model.relations[name], columns[name], found)
+        check_references(table, model, columns, found)
+        check_spans(table, model.relations[name], columns[name], found)
+    tables = {}
+    for name, relation in model.relations.items():
+        if name in raw:
+            tables[name] = build_table(raw[name], relation, columns[name], model, found)
+        else:
+            tables[name] = missing_table(relation, model)
+    return tables, found.problems()
+
+
+def missing_table(relation: RelationModel, model: RecordModel) -> Table:
+    """The table of a relation that the input does not have."""
+    missing = relation.absent == "unknown"
+    columns = tuple(model.column(relation.name, f, missing) for f in relation.fields)
+    return Table(Relation(relation.name, columns, missing=missing), "", [], str)
+
+
+def build_table(
+    raw: RawTable,
+    relation: RelationModel,
+    columns: Mapping[str, list[Value]],
+    model: RecordModel,
+    found: Findings,
+) -> Table:
+    """The good rows as they are, and the others as doubtful, with what is wrong in them unknown."""
+    bad = found.bad.get(relation.name, set())
+    rows: list[Row] = list(zip(*columns.values(), strict=True)) if columns else []
+    doubtful: list[Row] = []
+    places = raw.place
+    if bad:
+        names = list(columns)
+        for i in sorted(bad):
+            wrong = found.bad_fields[relation.name, i]
+            doubtful.append(tuple(None if n in wrong or "" in wrong else v for n, v in zip(names, rows[i], strict=True)))
+        kept = [i for i in range(len(rows)) if i not in bad]
+        rows = [rows[i] for i in kept]
+        places = _renumbered(raw.place, kept)
+    made = tuple(
+        model.column(relation.name, name, None in column or bool(bad)) for name, column in columns.items()
+    )
+    return Table(Relation(relation.name, made, doubtful=bool(bad)), raw.source, rows, places, doubtful)
+
+
+def _renumbered(place: Callable[[int], str], kept: Sequence[int]) -> Callable[[int], str]:
+    return lambda i: place(kept[i])
+
+
+def check_fields(table: RawTable, model: RecordModel, found: Findings) -> dict[str, list[Value]]:
+    """The columns of a table in canonical values; what is wrong is unknown there."""
+    rows, relation = table.rows, model.relations[table.relation]
+    names = set().union(*rows) if rows else set(table.kept or ())
+    nested = {c.nested.name for c in model.children.get(relation.name, ()) if c.nested}
+    for name in sorted(names - set(relation.fields) - nested, key=str):
+        hint = nearest(str(name), relation.fields)
+        message = f"`{table.relation}` has no field `{name}`"
+        for i, row in enumerate(rows):
+            if name in row:
+                found.add(table, i, str(name), "unknown-field", message, hint)
+    kept = names if table.kept is None else set(table.kept)
+    return {
+        name: check_column([row.get(name) for row in rows], f, name in kept, table, found)
+        for name, f in relation.fields.items()
+    }
+
+
+def check_column(
+    column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings
+) -> list[Value]:
+    """A column in canonical values."""
+    out: list[Value] = column
+    if None in column:
+        out = missing_values(column, f, kept, table, found)
+    if all_right(out, f):
+        return out
+    known: dict[Any, Value] = {}
+    for i, value in enumerate(out):
+        if value is None or (f.missing in ("none", "never", "blank") and value == NONE.get(f.type)):
+            continue
+        try:
+            if value not in known:
+                known[value] = checked(value, f)
+            if known[value] is not value:
+                if out is column:
+                    out = list(column)
+                out[i] = known[value]
+        except (ValueError, TypeError) as error:
+            if out is column:
+                out = list(column)
+            out[i] = None
+            shown = value if isinstance(value, str) else repr(value)
+            found.add(table, i, f.name, "wrong-value", f"`{f.name}` cannot be `{shown}`", f"write {error}")
+    return out
+
+
+def missing_values(
+    column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings
+) -> list[Value]:
+    """The column with what the model says a missing value means."""
+    if f.missing == "required":
+        for i, value in enumerate(column):
+            if value is None:
+                message = f"`{f.name}` is missing in a row of `{table.relation}`"
+                found.add(table, i, f.name, "missing-value", message, "every row needs it")
+        return column
+    if f.missing == "unknown" or (f.missing == "blank" and not kept):
+        return column
+    instead = NEVER[f.type] if f.missing == "never" else NONE.get(f.type)
+    return [instead if value is None else value for value in column]
+
+
+RIGHT: dict[str, frozenset[type]] = {
+    "text": frozenset({str}),
+    "int": frozenset({int}),
+    "decimal": frozenset({float}),
+    "bool": frozenset({bool}),
+}
+
+
+def all_right(column: list[Value], f: Field) -> bool:
+    """Whether a whole column needs no second look."""
+    kinds = set(map(type, column))
+    kinds.discard(type(None))
+    if f.type not in RIGHT or not kinds <= RIGHT[f.type]:
+        return not kinds
+    if f.one_of:
+        return set(column) - {None, ""} <= set(f.one_of) and ("" not in column or f.missing != "required")
+    if f.minimum is not None or f.maximum is not None:
+        return False
+    return f.type != "text" or f.missing in ("unknown", "blank", "none") or "" not in column or f.to is None
+
+
+def checked(value: Any, f: Field) -> Value:
+    """One value in its canonical spelling, or ValueError with what would be right."""
+    try:
+        result = canonical(value, f.type)
+    except ValueError as error:
+        raise ValueError(hinted(value, f, str(error))) from None
+    if f.one_of and result not in f.one_of:
+        hint = nearest(str(result), f.one_of)
+        raise ValueError("one of " + ", ".join(f.one_of) + (f" ({hint})" if hint.startswith("did") else ""))
+    if f.minimum is not None and isinstance(result, int | float) and result < f.minimum:
+        raise ValueError(f"a number that is at least {f.minimum:g}")
+    if f.maximum is not None and isinstance(result, int | float) and result > f.maximum:
+        raise ValueError(f"a number that is at most {f.maximum:g}")
+    return result
+
+
+def hinted(value: Any, f: Field, expected: str) -> str:
+    """What would be right, and for a date as people in England write it, that very date."""
+    if f.type in ("date", "datetime") and isinstance(value, str):
+        parts = value.replace("-", "/").replace(".", "/").split("/")
+        if len(parts) == 3 and all(p.isdigit() for p in parts) and len(parts[2]) == 4:
+            day, month, year = parts
+            try:
+                guess = canonical(f"{year}-{month:0>2}-{day:0>2}", "date")
+            except ValueError:
+                return expected
+            if f.type == "date":
+                return f"{guess}, if you mean {int(day)} {MONTHS[int(month) - 1]} {year}"
+    return expected
+
+
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+
+
+def check_key(
+    table: RawTable, relation: RelationModel, columns: Mapping[str, list[Value]], found: Findings
+) -> None:
+    """No two rows have the same key."""
+    if not relation.key:
+        return
+    keys = list(zip(*(columns[k] for k in relation.key), strict=True))
+    if len(set(keys)) == len(keys):
+        return
+    first: dict[Row, int] = {}
+    for i, key in enumerate(keys):
+        if None in key:
+            continue
+        if key in first:
+            shown = ", ".join(f"{n} {v}" for n, v in zip(relation.key, key, strict=True))
+            message = f"`{table.relation}` has another row with {shown}"
+            help_ = f"it stands at {table.place(first[key])}; take one out, or give it a key of its own"
+            found.add(table, i, relation.key[0], "key-twice", message, help_)
+        else:
+            first[key] = i
+
+
+def check_references(
+    table: RawTable, model: RecordModel, columns: Mapping[str, Mapping[str, list[Value]]], found: Findings
+) -> None:
+    """Every id that refers to another relation is found there, when the input has that relation."""
+    for f in model.relations[table.relation].fields.values():
+        if f.to is None:
+            continue
+        target, _, target_field = f.to.partition(".")
+        if target not in columns:
+            continue
+        name = target_field or model.relations[target].key[0]
+        there = set(columns[target][name])
+        column = columns[table.relation][f.name]
+        nothing = NONE.get(f.type) if f.missing in ("none", "never", "blank") else None
+        lost = set(column) - there - {None, nothing}
+        if not lost:
+            continue
+        for i, value in enumerate(column):
+            if value in lost:
+                message = f"`{f.name}` is `{value}`, and `{target}` has no such row"
+                hint = nearest(str(value), (str(v) for v in there)) if len(there) < 5000 else ""
+                help_ = hint if hint.startswith("did") else f"add it to `{target}`, or correct it here"
+                found.add(table, i, f.name, "dangling-reference", message, help_)
+
+
+def check_spans(
+    table: RawTable, relation: RelationModel, columns: Mapping[str, list[Value]], found: Findings
+) -> None:
+    """Spans do not end before they start; things that take time end after they start."""
+    for pair, touching in ((relation.span, True), (relation.in_order, False)):
+        if pair is None:
+            continue
+        start, end = pair
+        none = NEVER[relation.fields[start].type]
+        for i, (a, b) in enumerate(zip(columns[start], columns[end], strict=True)):
+            if a is None or b is None or none in (a, b):
+                continue
+            if a > b or (a == b and not touching):  # type: ignore[operator]
+                verb = "before" if a > b else "when"  # type: ignore[operator]
+                message = f"it ends {verb} it starts: `{start}` is {a}, `{end}` is {b}"
+                found.add(table, i, end, "reversed-span", message, "exchange them, or correct one")
+
+

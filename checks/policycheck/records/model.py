@@ -1,0 +1,225 @@
+"""The record model: which relations there are, their fields, and what a missing value means.
+
+Read from records.yaml; from this one source come the JSON Schema of a term file, the tables that rules
+are evaluated on, and the page docs/records.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from policycheck.errors import PolicyError, Problem
+from policycheck.structure import structure_problems
+from policycheck.yamlfile import Document, Place, load
+from policycheck_engine import Column, Type, nearest
+
+Missing = Literal["required", "unknown", "none", "never", "blank"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its type, what a missing value means, what it refers to, and how private it is."""
+
+    name: str
+    type: Type
+    missing: Missing = "required"
+    missing_says: str = ""
+    to: str | None = None
+    one_of: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str = ""
+    says: str = ""
+    personal: bool = False
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Rows that JSON may write as a list inside their parent: in which relation, under which name."""
+
+    parent: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelationModel:
+    """One relation: its fields in order, its key, and how its rows may be written."""
+
+    name: str
+    says: str
+    key: tuple[str, ...]
+    fields: Mapping[str, Field]
+    absent: Literal["unknown", "none"] = "unknown"
+    nested: Nested | None = None
+    span: tuple[str, str] | None = None
+    in_order: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the records say which school and term they are of."""
+
+    school: Mapping[str, str] | None = None
+    term: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarModel:
+    """The days that a calendar counts: those of a relation's date field, or their weeks."""
+
+    relation: str
+    field: str
+    by_week: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordModel:
+    """All relations of a record model, with the calendars and checks that go with it."""
+
+    title: str
+    document: Document
+    relations: Mapping[str, RelationModel]
+    frame: Frame
+    calendars: Mapping[str, CalendarModel]
+    children: Mapping[str, tuple[RelationModel, ...]] = field(default_factory=dict)
+
+    def parent_keys(self, child: RelationModel) -> tuple[str, ...]:
+        """The fields of a nested child that repeat the key of its parent."""
+        assert child.nested is not None
+        return tuple(f for f in self.relations[child.nested.parent].key if f in child.fields)
+
+    def domain(self, relation: str, name: str) -> str | None:
+        """What an id identifies: the relation whose single key it is, or refers to."""
+        model = self.relations[relation]
+        target = model.fields[name].to
+        if target in self.relations and len(self.relations[target].key) == 1:
+            return target
+        return relation if model.key == (name,) else None
+
+    def column(self, relation: str, name: str, unknown: bool) -> Column:
+        """The field as a column of the engine."""
+        f = self.relations[relation].fields[name]
+        return Column(
+            name=name,
+            type=f.type,
+            domain=self.domain(relation, name),
+            values=f.one_of,
+            unknown=unknown,
+            positive=f.minimum is not None and f.minimum >= 0,
+            nothing=f.missing in ("none", "never", "blank"),
+        )
+
+
+def load_model(file: Path) -> RecordModel:
+    """The record model of a file, or PolicyError with all its problems."""
+    problems: list[Problem] = []
+    document = load(file, problems)
+    if not problems:
+        problems += structure_problems(document, "records")
+    if problems:
+        raise PolicyError(problems)
+    model = build(document)
+    problems = list(reference_problems(model))
+    if problems:
+        raise PolicyError(problems)
+    return model
+
+
+def build(document: Document) -> RecordModel:
+    """The model of a document whose structure is right."""
+    data = document.data
+    relations = {name: relation_model(name, r) for name, r in data["relations"].items()}
+    frame = data.get("frame") or {}
+    calendars = {
+        name: CalendarModel(c["relation"], c["field"], c.get("by") == "week")
+        for name, c in (data.get("calendars") or {}).items()
+    }
+    children: dict[str, tuple[RelationModel, ...]] = {}
+    for relation in relations.values():
+        if relation.nested is not None:
+            parent = relation.nested.parent
+            children[parent] = (*children.get(parent, ()), relation)
+    return RecordModel(
+        title=data.get("title", "Records"),
+        document=document,
+        relations=relations,
+        frame=Frame(frame.get("school"), frame.get("term")),
+        calendars=calendars,
+        children=children,
+    )
+
+
+def relation_model(name: str, data: Mapping[str, Any]) -> RelationModel:
+    """One relation of the document."""
+    nested = data.get("nested")
+    span, in_order = data.get("span"), data.get("in_order")
+    return RelationModel(
+        name=name,
+        says=data.get("says", ""),
+        key=tuple(data.get("key") or ()),
+        fields={field_name: field_model(field_name, f) for field_name, f in data["fields"].items()},
+        absent=data.get("absent", "unknown"),
+        nested=Nested(nested["in"], nested["as"]) if nested else None,
+        span=(span[0], span[1]) if span else None,
+        in_order=(in_order[0], in_order[1]) if in_order else None,
+    )
+
+
+def field_model(name: str, data: Mapping[str, Any]) -> Field:
+    """One field of the document."""
+    type_ = "text" if data["type"] == "id" else data["type"]
+    return Field(
+        name=name,
+        type=type_,
+        missing=data.get("missing", "required"),
+        missing_says=data.get("missing_says", ""),
+        to=data.get("to"),
+        one_of=tuple(str(v) for v in data.get("one_of", ())),
+        minimum=data.get("minimum"),
+        maximum=data.get("maximum"),
+        unit=data.get("unit", ""),
+        says=data.get("says", ""),
+        personal=data.get("personal", False),
+        special=data.get("special", False),
+    )
+
+
+def reference_problems(model: RecordModel) -> list[Problem]:
+    """Names inside the model that name nothing."""
+    root = model.document.root
+    out: list[Problem] = []
+
+    def known(place: Place, relation: str, names: tuple[str, ...] = ()) -> None:
+        if relation not in model.relations:
+            message = f"there is no relation `{relation}`"
+            out.append(place.problem("unknown-relation", message, nearest(relation, model.relations)))
+            return
+        for name in names:
+            if name not in model.relations[relation].fields:
+                message = f"`{relation}` has no field `{name}`"
+                hint = nearest(name, model.relations[relation].fields)
+                out.append(place.problem("unknown-field", message, hint))
+
+    for name, relation in model.relations.items():
+        place = root / "relations" / name
+        known(place / "key", name, relation.key)
+        known(place / "span", name, relation.span or ())
+        known(place / "in_order", name, relation.in_order or ())
+        if relation.nested is not None:
+            known(place / "nested" / "in", relation.nested.parent)
+        for f in relation.fields.values():
+            if f.to is not None:
+                target, _, target_field = f.to.partition(".")
+                known(place / "fields" / f.name / "to", target, (target_field,) if target_field else ())
+    for name, calendar in model.calendars.items():
+        known(root / "calendars" / name, calendar.relation, (calendar.field,))
+    for part in ("school", "term"):
+        frame: Mapping[str, str] | None = getattr(model.frame, part)
+        if frame:
+            fields = tuple(v for k, v in frame.items() if k != "relation")
+            known(root / "frame" / part, frame["relation"], fields)
+    return out

@@ -1,0 +1,297 @@
+"""Reading records as they were written: one JSON file, or a folder with a file for each relation.
+
+What is read here are rows as mappings, with the place each row came from; whether they are right is the
+business of `check`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from policycheck.errors import Problem, RecordsError, UsageError, shown_path
+from policycheck.records.model import RecordModel, RelationModel
+from policycheck_engine import Type, nearest
+
+RawRow = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class RawTable:
+    """The rows of one relation as they were written.
+
+    `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
+    """
+
+    relation: str
+    source: str
+    rows: Sequence[RawRow]
+    place: Callable[[int], str]
+    kept: frozenset[str] | None = None
+    bad: dict[int, str] = field(default_factory=dict)
+
+
+Raw = dict[str, RawTable]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where records come from: a JSON file with its data, or a folder."""
+
+    path: Path
+    data: Any = None
+
+
+def open_records(path: Path) -> Source:
+    """The source at a path; a JSON file is read once, here."""
+    if path.is_dir():
+        return Source(path)
+    if not path.exists():
+        raise UsageError(f"there is no file or folder `{path}`")
+    if path.suffix.lower() != ".json":
+        raise UsageError(f"`{path}` is neither a .json file nor a folder with one file for each relation")
+    return Source(path, load_json(path))
+
+
+def read_records(
+    source: Source, model: RecordModel | None, only: set[str] | None = None
+) -> tuple[Raw, list[Problem]]:
+    """The rows of a term by relation, and what could not be read.
+
+    Without a model, unknown relations are kept and CSV values stay texts. `only` reads no others.
+    """
+    if source.path.is_dir():
+        return read_folder(source.path, model, only)
+    data = source.data
+    if only is not None and isinstance(data, dict):
+        data = {name: rows for name, rows in data.items() if name in only}
+    return tables_of(data, shown_path(source.path), model)
+
+
+def load_json(path: Path) -> Any:
+    """What a JSON file holds, or RecordsError with the place where it is not JSON."""
+    name = shown_path(path)
+    try:
+        return json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        where = f"{error.lineno}:{error.colno}"
+        help_ = "a comma or a quotation mark may be missing just before this place"
+        raise RecordsError([Problem(name, where, "bad-json", f"is not valid JSON: {error.msg}", help_)]) from None
+    except UnicodeDecodeError:
+        raise RecordsError([Problem(name, "", "not-text", "is not UTF-8 text", "save it as UTF-8")]) from None
+    except RecursionError:
+        raise RecordsError([Problem(name, "", "bad-json", "is nested too deeply to be records")]) from None
+
+
+def tables_of(data: Any, source: str, model: RecordModel | None) -> tuple[Raw, list[Problem]]:
+    """The tables of an object that has been read."""
+    problems: list[Problem] = []
+    if not isinstance(data, dict):
+        message = "is not one object of relation names and rows"
+        raise RecordsError([Problem(source, "", "not-an-object", message, 'write `{"lessons": [...], ...}`')])
+    raw: Raw = {}
+    for relation, rows in data.items():
+        if not known(relation, source, f"/{relation}", model, problems):
+            continue
+        if not isinstance(rows, list):
+            message = f"`{relation}` is not a list of rows"
+            problems.append(Problem(source, f"/{relation}", "not-a-list", message, "write `[{...}, {...}]`"))
+            continue
+        add(raw, RawTable(relation, source, rows, _pointer(relation)), model, problems)
+    return raw, problems
+
+
+def _pointer(relation: str) -> Callable[[int], str]:
+    return lambda i: f"/{relation}/{i}"
+
+
+def known(relation: str, source: str, where: str, model: RecordModel | None, problems: list[Problem]) -> bool:
+    """Whether there is such a relation; if not, a problem."""
+    if model is None or relation in model.relations:
+        return True
+    hint = nearest(relation, model.relations)
+    problems.append(Problem(source, where, "unknown-relation", f"there is no relation `{relation}`", hint))
+    return False
+
+
+def add(raw: Raw, table: RawTable, model: RecordModel | None, problems: list[Problem]) -> None:
+    """Put a table in, with the tables nested in its rows as tables of their own."""
+    rows = [r for r in table.rows if isinstance(r, Mapping)]
+    if len(rows) < len(table.rows):
+        wrong = [table.place(i) for i, r in enumerate(table.rows) if not isinstance(r, Mapping)]
+        message = f"`{table.relation}` has a row that is no object"
+        problems += [Problem(table.source, w, "not-a-row", message, "write `{field: value}`") for w in wrong]
+        places = [table.place(i) for i, r in enumerate(table.rows) if isinstance(r, Mapping)]
+        table = RawTable(table.relation, table.source, rows, places.__getitem__)
+    if table.relation in raw:
+        problems.append(Problem(table.source, "", "relation-twice", f"`{table.relation}` is given twice"))
+        return
+    raw[table.relation] = table
+    for child in model.children.get(table.relation, ()) if model else ():
+        assert model is not None
+        nested_in(raw, table, child, model, problems)
+
+
+def nested_in(
+    raw: Raw, table: RawTable, child: RelationModel, model: RecordModel, problems: list[Problem]
+) -> None:
+    """The rows of a child relation that stand as a list inside the rows of its parent."""
+    assert child.nested is not None
+    name = child.nested.name
+    keys = model.parent_keys(child)
+    own = [f for f in child.fields if f not in keys]
+    rows: list[RawRow] = []
+    at: list[tuple[int, int]] = []
+    found = False
+    for i, parent in enumerate(table.rows):
+        if parent.get(name) is None:
+            continue
+        found = True
+        items = parent[name]
+        if not isinstance(items, list):
+            message = f"`{name}` is not a list"
+            problems.append(Problem(table.source, f"{table.place(i)}/{name}", "not-a-list", message, "write `[...]`"))
+            continue
+        key = {k: parent.get(k) for k in keys}
+        for j, item in enumerate(items):
+            rows.append({**key, **item} if isinstance(item, Mapping) else {**key, own[0]: item})
+            at.append((i, j))
+    if not found:
+        return
+
+    def place(n: int) -> str:
+        return f"{table.place(at[n][0])}/{name}/{at[n][1]}"
+
+    if child.name in raw:
+        message = f"`{child.name}` is given both as a relation and inside `{table.relation}`"
+        problems.append(Problem(table.source, "", "relation-twice", message, "give it in one of the two ways"))
+        return
+    add(raw, RawTable(child.name, table.source, rows, place), model, problems)
+
+
+def read_folder(
+    folder: Path, model: RecordModel | None, only: set[str] | None = None
+) -> tuple[Raw, list[Problem]]:
+    """One NDJSON, CSV or Parquet file for each relation."""
+    raw: Raw = {}
+    problems: list[Problem] = []
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in READERS and f.is_file())
+    if not files:
+        suffixes = ", ".join(READERS)
+        raise UsageError(f"the folder `{folder}` has no records: no file that ends in {suffixes}")
+    for file in files:
+        source = shown_path(file)
+        if only is not None and file.stem not in only:
+            continue
+        if not known(file.stem, source, "", model, problems):
+            continue
+        relation = model.relations[file.stem] if model else None
+        try:
+            table = READERS[file.suffix.lower()](file, relation, problems)
+        except UnicodeDecodeError:
+            problems.append(Problem(source, "", "not-text", "is not UTF-8 text", "save it as UTF-8"))
+            continue
+        add(raw, table, model, problems)
+    return raw, problems
+
+
+def read_ndjson(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
+    """One JSON object a line."""
+    rows: list[RawRow] = []
+    lines: list[int] = []
+    with file.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                rows.append(json.loads(line))
+                lines.append(number)
+            except json.JSONDecodeError as error:
+                where = f"{number}:{error.colno}"
+                message = f"this line is not valid JSON: {error.msg}"
+                problems.append(Problem(shown_path(file), where, "bad-json", message, "write one object a line"))
+    return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}")
+
+
+def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
+    """A header and one row a line; a blank cell is a blank text, and a missing value in every other field."""
+    types = {name: f.type for name, f in relation.fields.items()} if relation else {}
+    texts = {name for name, f in relation.fields.items() if blank_is_text(f.type, f.missing)} if relation else set()
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream)
+        header = [name.strip() for name in next(reader, [])]
+        rows: list[RawRow] = []
+        lines: list[int] = []
+        for cells in reader:
+            if not any(cells):
+                continue
+            if len(cells) > len(header):
+                message = f"this row has {len(cells)} cells and the header {len(header)}"
+                help_ = "put a value that has a comma in it into quotation marks"
+                problems.append(Problem(shown_path(file), f"line {reader.line_num}", "long-row", message, help_))
+                continue
+            values = {
+                name: cell_value(cell, types.get(name), name in texts)
+                for name, cell in zip(header, cells, strict=False)
+            }
+            rows.append(values)
+            lines.append(reader.line_num)
+    return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}", frozenset(header))
+
+
+def blank_is_text(type_: Type, missing: str) -> bool:
+    """Whether a blank cell is a text with nothing in it, not a missing value."""
+    return type_ == "text" and missing in ("blank", "unknown")
+
+
+def cell_value(cell: str, type_: Type | None, keep_blank: bool) -> Any:
+    """The value of a spreadsheet cell; what does not fit stays the text that it is."""
+    text = cell.strip()
+    if text == "":
+        return "" if keep_blank else None
+    if type_ in ("int", "decimal"):
+        for number in (int, float):
+            try:
+                return number(text.replace(",", ""))
+            except ValueError:
+                continue
+    if type_ == "bool":
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower(), text)
+    return text
+
+
+def read_parquet(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
+    """A Parquet file, by DuckDB."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            result = connection.execute("SELECT * FROM read_parquet(?)", [str(file)])
+        except duckdb.Error as error:
+            message = f"cannot be read as Parquet: {str(error).splitlines()[0]}"
+            problems.append(Problem(shown_path(file), "", "bad-parquet", message))
+            return RawTable(file.stem, shown_path(file), [], lambda i: f"row {i + 1}")
+        names = [d[0] for d in result.description or ()]
+        rows = [dict(zip(names, map(plain, row), strict=True)) for row in result.fetchall()]
+    return RawTable(file.stem, shown_path(file), rows, lambda i: f"row {i + 1}", frozenset(names))
+
+
+def plain(value: Any) -> Any:
+    """A value of Parquet as JSON would have it."""
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    if value is not None and not isinstance(value, str | int | float | bool | dict):
+        return float(value)
+    return value
+
+
+Reader = Callable[[Path, RelationModel | None, list[Problem]], RawTable]
+READERS: dict[str, Reader] = {".ndjson": read_ndjson, ".jsonl": read_ndjson, ".csv": read_csv, ".parquet": read_parquet}
+
+

@@ -1,0 +1,151 @@
+"""The versioned public form of a result: `policycheck/findings/1`.
+
+Scripts rely on it: more may be added, nothing is renamed. Every other report is made from it, so that no
+two disagree about a count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from policycheck_engine import is_nothing
+
+if TYPE_CHECKING:
+    from policycheck.findings import Finding, RuleResult
+    from policycheck.run import Result
+
+FORM = "policycheck/findings/1"
+OUTCOMES = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
+
+
+def program_version() -> str:
+    """The version of policycheck that is installed."""
+    try:
+        return version("policycheck")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def result_as_json(result: Result) -> dict[str, Any]:
+    """The form of a result, in a fixed order of keys."""
+    rules = [rule_as_json(r) for r in result.rules]
+    total: Counter[str] = Counter()
+    for r in result.rules:
+        total.update(r.outcomes)
+    return {
+        "form": FORM,
+        "policy": {
+            "id": result.policy.id,
+            "version": result.policy.version,
+            "title": result.policy.title,
+            "versions": list(result.versions),
+        },
+        "records": {
+            "school": result.records.school,
+            "school_name": result.records.school_name,
+            "term": result.records.term,
+            "as_of": result.records.as_of,
+            "sources": list(result.records.sources),
+            "rows": result.records.rows,
+            "left_out": [
+                {"source": p.file, "at": p.where, "message": p.message, "help": p.help}
+                for p in result.records.left_out
+            ],
+        },
+        "parameters": [
+            {"name": name, "value": value, "usual": result.policy.parameters[name].value}
+            for name, value in result.overridden.items()
+        ],
+        "summary": {
+            "rules": len(rules),
+            "not_exercised": sum(r.applied == 0 for r in result.rules),
+            "subjects": sum(total.values()),
+            "outcomes": counted(total),
+            "severities": severities(result.findings),
+        },
+        "sections": sections_as_json(result),
+        "clauses": clauses_as_json(result),
+        "rules": rules,
+        "findings": [finding_as_json(f) for f in result.findings],
+        "defects": [],
+        "receipt": {"program": f"policycheck {program_version()}", "sha256": dict(result.hashes)},
+    }
+
+
+def counted(outcomes: Mapping[str, int]) -> dict[str, int]:
+    """How many subjects had each outcome, in a fixed order."""
+    return {name: outcomes.get(name, 0) for name in OUTCOMES}
+
+
+def severities(findings: tuple[Finding, ...]) -> dict[str, int]:
+    """How many breaches there are of each severity."""
+    breaches = Counter(f.severity for f in findings if f.outcome == "breach")
+    return {name: breaches.get(name, 0) for name in ("critical", "major", "minor")}  # type: ignore[call-overload]
+
+
+def rule_as_json(rule: RuleResult) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "clauses": list(rule.clauses),
+        "applied": rule.applied,
+        "outcomes": counted(rule.outcomes),
+        "cases": {"applied": sum(rule.cases.values()), **counted(rule.cases)},
+    }
+
+
+def sections_as_json(result: Result) -> list[dict[str, Any]]:
+    """Each section with its counts; a rule counts in the section of its first clause."""
+    place = {c.id: s.id for s in result.policy.sections for c in s.clauses}
+    sums: dict[str, Counter[str]] = {s.id: Counter() for s in result.policy.sections}
+    for rule in result.rules:
+        sums[place[rule.clauses[0]]].update(rule.outcomes)
+        sums[place[rule.clauses[0]]]["rules"] += 1
+        sums[place[rule.clauses[0]]]["not_exercised"] += rule.applied == 0
+    return [
+        {
+            "id": s.id,
+            "heading": s.heading,
+            "clauses": len(s.clauses),
+            "rules": sums[s.id]["rules"],
+            "not_exercised": sums[s.id]["not_exercised"],
+            "outcomes": counted(sums[s.id]),
+        }
+        for s in result.policy.sections
+    ]
+
+
+def clauses_as_json(result: Result) -> list[dict[str, Any]]:
+    sums: dict[str, Counter[str]] = {}
+    for rule in result.rules:
+        for clause in rule.clauses:
+            sums.setdefault(clause, Counter()).update(rule.outcomes)
+    return [
+        {
+            "id": c.id,
+            "decided_by": c.decided_by,
+            "says": c.data["says"],
+            "outcomes": counted(sums.get(c.id, {})),
+        }
+        for c in result.policy.clauses()
+    ]
+
+
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "rule": finding.rule,
+        "clauses": list(finding.clauses),
+        "outcome": finding.outcome,
+        "severity": finding.severity,
+        "binds": list(finding.binds),
+        "subject": {k: None if is_nothing(v, "text") else v for k, v in finding.subject.items()},
+        "message": finding.message,
+        "records": [{"relation": r.relation, "source": r.source, "at": r.at} for r in finding.records],
+        "remedy": finding.remedy,
+        "notes": list(finding.notes),
+        "missing": list(finding.missing),
+        "cases": dict(finding.cases),
+    }

@@ -1,0 +1,124 @@
+"""The report for a terminal: the summary by section, then what was found, worst first."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tabulate import tabulate
+
+from policycheck.messages import moment
+
+Form = Mapping[str, Any]
+
+HEADINGS = {
+    "breach": "Breaches",
+    "missed": "Criteria that were missed",
+    "explained": "Explained: a clause that ranks higher forced it",
+    "excused": "Excused: a valid exception",
+    "advice": "Advice: an ideal that was not reached",
+    "pending": "Pending: the time has not run out",
+    "undecided": "Undecided: the records cannot tell",
+}
+COLUMNS = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
+WIDTH = 100
+
+
+def result_as_table(form: Form, undecided: int = 10) -> str:
+    """The whole report; of the undecided only the first ones, since there may be thousands."""
+    parts = [*head(form), "", summary(form), ""]
+    for outcome, heading in HEADINGS.items():
+        found = [f for f in form["findings"] if f["outcome"] == outcome]
+        if found:
+            shown = found[:undecided] if outcome in ("undecided", "advice", "pending") else found
+            parts += [f"{heading} ({len(found):,})", ""]
+            for finding in shown:
+                parts += [*one_finding(finding), ""]
+            if len(shown) < len(found):
+                parts += [f"  and {len(found) - len(shown):,} more; --format json has all of them", ""]
+    parts.append(last_line(form))
+    return "\n".join(parts) + "\n"
+
+
+def head(form: Form) -> Iterator[str]:
+    """What was judged by what."""
+    policy, records = form["policy"], form["records"]
+    version = f", in force from {moment(policy['version'])}" if policy["version"] else ""
+    yield f"{policy['title']}{version}"
+    school = records["school_name"] or records["school"]
+    parts = [school, records["term"] and f"term {records['term']}"]
+    parts.append(records["as_of"] and f"as of {moment(records['as_of'])}")
+    parts.append(f"{records['rows']:,} records")
+    yield ", ".join(p for p in parts if p)
+    for p in form["parameters"]:
+        yield f"The school has set {p['name']} to {p['value']} (usually {p['usual']})."
+    if records["left_out"]:
+        yield ""
+        yield f"LEFT OUT: {len(records['left_out']):,} problems in the records; what depends on these rows is undecided."
+        for p in records["left_out"][:10]:
+            yield f"  {p['source']}{':' if p['source'] else ''} {p['at']}: {p['message']}"
+
+
+def summary(form: Form) -> str:
+    """A row for each section, with how many subjects came out how."""
+    used = [c for c in COLUMNS if form["summary"]["outcomes"][c]]
+    rows = []
+    for s in form["sections"]:
+        judged = sum(s["outcomes"].values())
+        decided = s["outcomes"]["met"] + s["outcomes"]["breach"]
+        rows.append(
+            [
+                s["id"],
+                *(s["outcomes"][c] or "" for c in used),
+                f"{s['outcomes']['met']:,} of {decided:,}" if decided else "",
+                judged,
+                s["not_exercised"] or "",
+            ]
+        )
+    total = form["summary"]
+    decided = total["outcomes"]["met"] + total["outcomes"]["breach"]
+    rows.append(
+        [
+            "all",
+            *(total["outcomes"][c] for c in used),
+            f"{total['outcomes']['met']:,} of {decided:,}",
+            total["subjects"],
+            total["not_exercised"] or "",
+        ]
+    )
+    heads = ["section", *used, "met of decided", "judged", "rules not exercised"]
+    return tabulate(rows, heads, tablefmt="simple", intfmt=",", colalign=["left"] + ["right"] * (len(heads) - 1))
+
+
+def one_finding(finding: Form) -> Iterator[str]:
+    """A finding in a few lines."""
+    clauses = ", ".join(finding["clauses"])
+    binds = ", ".join(finding["binds"]).replace("_", " ")
+    yield f"  {finding['severity']}  {clauses}  ({binds})"
+    yield from wrapped(finding["message"])
+    for note in finding["notes"]:
+        yield from wrapped(f"Note: {note}")
+    if finding["remedy"] and finding["outcome"] in ("breach", "missed", "undecided"):
+        yield from wrapped(f"To do: {finding['remedy']}")
+    places = [f"{r['relation']} {r['at']}" for r in finding["records"]]
+    if places:
+        more = f" and {len(places) - 4} more" if len(places) > 4 else ""
+        yield from wrapped(f"See: {', '.join(places[:4])}{more}")
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
+
+
+def last_line(form: Form) -> str:
+    """The upshot in one line."""
+    outcomes, loud = form["summary"]["outcomes"], form["summary"]["severities"]
+    breaches = outcomes["breach"]
+    if not breaches:
+        said = "No breach was found."
+    else:
+        kinds = ", ".join(f"{n} {name}" for name, n in loud.items() if n)
+        said = f"{breaches:,} breach{'es' if breaches > 1 else ''}: {kinds}."
+    unsure = outcomes["undecided"]
+    return said + (f" {unsure:,} undecided." if unsure else "")

@@ -1,0 +1,365 @@
+"""The main job: records and a policy in, a result out.
+
+    result = policycheck.run("term.json")
+    for finding in result.findings: ...
+
+The stages: read the records and check them, load and compile the policy, evaluate, judge, and make
+findings of what was judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from policycheck.errors import Problem, RecordsError, UsageError
+from policycheck.findings import Finding, RuleResult, findings_of
+from policycheck.integrity import integrity_policy, integrity_problems
+from policycheck.policy.compile import Compiled, Setting, compile_policy
+from policycheck.policy.find import Pack, find_pack, shipped
+from policycheck.policy.load import load_policy, model_of
+from policycheck.policy.model import Policy
+from policycheck.records.check import Tables, check_records
+from policycheck.records.model import RecordModel, load_model
+from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
+from policycheck_engine.norms import Judged, judge
+from policycheck_engine.readings import possible
+
+Progress = Callable[[str], None]
+Evaluate = Callable[..., dict[str, set[Row]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsInfo:
+    """Which records were judged."""
+
+    school: str | None
+    school_name: str | None
+    term: str | None
+    as_of: str | None
+    sources: tuple[str, ...]
+    rows: int
+    left_out: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run found.
+
+    `policy` is the version in force at the as-of date; `versions` are all that judged something.
+    `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
+    but met and not applicable, worst first.
+    """
+
+    policy: Policy
+    versions: tuple[str, ...]
+    records: RecordsInfo
+    rules: tuple[RuleResult, ...]
+    findings: tuple[Finding, ...]
+    overridden: Mapping[str, Value] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The versioned public form (`policycheck/findings/1`)."""
+        from policycheck.report.json_form import result_as_json
+
+        return result_as_json(self)
+
+
+def run(
+    path: str | Path,
+    policy: str | None = None,
+    *,
+    as_of: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    sections: Iterable[str] = (),
+    only: Iterable[str] = (),
+    keep_going: bool = False,
+    engine: str = "duckdb",
+    progress: Progress = lambda stage: None,
+) -> Result:
+    """Judge the records of a term.
+
+    path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
+    policy      id, id@version or folder; else the one for the school that the records name
+    as_of       the day up to which the records are judged, ISO; else the end of the term
+    parameters  values instead of those of the policy
+    sections    judge only these sections; `only`: only these rules or clauses
+    keep_going  leave out rows with something wrong, instead of RecordsError
+
+    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    """
+    path = Path(path)
+    progress("reading")
+    source = open_records(path)
+    pack = find_pack(policy, None if policy else school_named(source))
+    model = model_of(pack.versions[-1][1])
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    problems += found
+    if problems and not keep_going:
+        raise RecordsError(problems)
+    info = records_info(raw, tables, model, as_of, path, problems)
+    progress("compiling")
+    windows = versions_in_force(pack, info, tables, model)
+    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    current = policies[-1][0]
+    refuse_other_school(current, info)
+    chosen = chosen_rules(current, sections, only)
+    overridden = checked_parameters(current, parameters or {})
+    base = {name: table.relation for name, table in tables.items()}
+    results: list[RuleResult] = []
+    findings: list[Finding] = []
+    integrity = integrity_policy(model)
+    for number, (version, first, until) in enumerate(policies):
+        latest = version is current
+        rules = [
+            r.id
+            for r in version.rules.values()
+            if (latest and r.id in chosen) or (not latest and "dated" in r.data and (not chosen or r.id in chosen))
+        ]
+        setting = Setting(info.as_of, overridden, first, until)
+        compiled = compile_policy(version, base, setting, rules if len(rules) < len(version.rules) else None)
+        checks = compile_policy(integrity, base, Setting(info.as_of, {})) if number == 0 else None
+        progress("evaluating")
+        judged, wrong = evaluate(compiled, checks, tables, engine)
+        bad = integrity_problems(integrity, wrong, tables)
+        if bad and not keep_going:
+            raise RecordsError(bad)
+        if bad:
+            info = with_left_out(info, bad)
+        progress("judging")
+        made, more = findings_of(compiled, judged, tables, latest)
+        results += made
+        findings += more
+    findings.sort(key=lambda f: f.order)
+    return Result(
+        policy=current,
+        versions=tuple(p.version for p, _, _ in policies),
+        records=info,
+        rules=tuple(results),
+        findings=tuple(findings),
+        overridden=overridden,
+        hashes=hashes(path, policies),
+    )
+
+
+def school_named(source: Source) -> str | None:
+    """The school that the records name in their frame, if they do."""
+    model = load_model(shipped() / "records.yaml")
+    frame = model.frame.school
+    raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
+    table = raw.get(frame["relation"]) if frame else None
+    if frame is None or table is None or not table.rows:
+        return None
+    value = table.rows[0].get(frame["field"])
+    return str(value) if value is not None else None
+
+
+def records_info(
+    raw: Raw, tables: Tables, model: RecordModel, as_of: str | None, path: Path, problems: list[Problem]
+) -> RecordsInfo:
+    """The school, the term under test and the as-of date of the records."""
+    if as_of is not None:
+        try:
+            as_of = str(canonical(as_of, "date"))
+        except ValueError as error:
+            raise UsageError(f"`{as_of}` is no as-of date: write {error}") from None
+    school = name = term = None
+    if model.frame.school:
+        rows = rows_as_mappings(tables, model.frame.school["relation"])
+        if len(rows) > 1:
+            raise UsageError("the records are of more than one school; give one file or folder for each")
+        if rows:
+            school = rows[0][model.frame.school["field"]]
+            name = rows[0].get(model.frame.school.get("name", ""))
+    if model.frame.term:
+        starts, ends, id_ = (model.frame.term[k] for k in ("starts", "ends", "id"))
+        begun = [
+            r
+            for r in rows_as_mappings(tables, model.frame.term["relation"])
+            if r[starts] is not None and (as_of is None or str(r[starts]) <= as_of)
+        ]
+        if begun:
+            latest = max(begun, key=lambda r: str(r[starts]))
+            term = latest[id_]
+            as_of = as_of or (str(latest[ends]) if latest[ends] is not None else None)
+    return RecordsInfo(
+        school=None if school is None else str(school),
+        school_name=None if name is None else str(name),
+        term=None if term is None else str(term),
+        as_of=as_of,
+        sources=tuple(sorted({t.source for t in raw.values()})),
+        rows=sum(len(t.rows) for t in tables.values()),
+        left_out=tuple(problems),
+    )
+
+
+def with_left_out(info: RecordsInfo, problems: list[Problem]) -> RecordsInfo:
+    """The same records with more problems to tell of."""
+    fields = {name: getattr(info, name) for name in RecordsInfo.__dataclass_fields__}
+    return RecordsInfo(**{**fields, "left_out": (*info.left_out, *problems)})
+
+
+def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
+    """The rows of a relation by field name."""
+    table = tables[relation]
+    return [dict(zip(table.relation.names, row, strict=True)) for row in table.rows]
+
+
+def versions_in_force(
+    pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel
+) -> list[tuple[str | None, str | None, Path]]:
+    """The versions that some day of the term falls under: first day, first day of the next, folder.
+
+    A pack of one version judges all days from the one it comes into force.
+    """
+    if len(pack.versions) == 1:
+        version, folder = pack.versions[0]
+        return [(version or None, None, folder)]
+    start = None
+    if model.frame.term and info.term is not None:
+        frame = model.frame.term
+        rows = rows_as_mappings(tables, frame["relation"])
+        start = next((str(r[frame["starts"]]) for r in rows if r[frame["id"]] == info.term), None)
+    out: list[tuple[str | None, str | None, Path]] = []
+    for i, (version, folder) in enumerate(pack.versions):
+        until = pack.versions[i + 1][0] if i + 1 < len(pack.versions) else None
+        if info.as_of is not None and version > info.as_of:
+            continue
+        if start is not None and until is not None and until <= start:
+            continue
+        out.append((version, until, folder))
+    if not out:
+        raise UsageError(f"no version of `{pack.id}` was in force by {info.as_of}")
+    return [(v, None if i == len(out) - 1 else u, f) for i, (v, u, f) in enumerate(out)]
+
+
+def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:
+    """A policy never judges the records of another school: what one forbids another may prescribe."""
+    if policy.school is not None and info.school is not None and policy.school != info.school:
+        raise UsageError(
+            f"`{policy.id}` is the policy of the school `{policy.school}`, and these are the records of "
+            f"`{info.school}`; one school's rules are never run on another's records"
+        )
+
+
+def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -> set[str]:
+    """The ids of the rules to judge by, or UsageError for a name that is nothing."""
+    sections, only = list(sections), list(only)
+    by_section = {s.id: {c.id for c in s.clauses} for s in policy.sections}
+    clauses = {c for names in by_section.values() for c in names}
+    for name in sections:
+        if name not in by_section:
+            raise UsageError(f"`{policy.id}` has no section `{name}`; {nearest(name, by_section)}".rstrip("; "))
+    for name in only:
+        if name not in clauses and name not in policy.rules:
+            known = [*clauses, *policy.rules]
+            raise UsageError(f"`{policy.id}` has no rule or clause `{name}`; {nearest(name, known)}".rstrip("; "))
+    chosen = set()
+    for rule in policy.rules.values():
+        in_section = not sections or any(c in by_section[s] for s in sections for c in rule.clauses)
+        named = not only or rule.id in only or any(c in only for c in rule.clauses)
+        if in_section and named:
+            chosen.add(rule.id)
+    return chosen
+
+
+def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The overriding values, each of its parameter's kind."""
+    out: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in policy.parameters:
+            hint = nearest(name, policy.parameters)
+            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
+        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
+    return out
+
+
+def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
+    """A value given for a parameter, as a value of the same kind as its usual one."""
+    if isinstance(usual, list):
+        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
+    try:
+        if isinstance(usual, bool):
+            value = {"true": True, "false": False}.get(str(value).lower(), value)
+            if not isinstance(value, bool):
+                raise ValueError
+        elif isinstance(usual, int | float):
+            number = float(value)
+            value = int(number) if number.is_integer() and isinstance(usual, int) else number
+        else:
+            value = str(value)
+    except ValueError:
+        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
+    if choices and value not in choices:
+        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
+    return value
+
+
+def evaluate(
+    compiled: Compiled, checks: Compiled | None, tables: Tables, engine: str
+) -> tuple[list[Judged_], list[Judged_]]:
+    """What each norm of the policy, and each integrity check, makes of the records."""
+    run_engine = evaluator(engine)
+    both = []
+    for program in (compiled, checks):
+        if program is None or not program.norms:
+            both.append([])
+            continue
+        split = readings(program.program)
+        wanted = sorted({n for norm in program.norms for r in norm.relations() for n in (split.reading(r, True), split.reading(r, False))})
+        facts = run_engine(split.program, rows_by_relation(tables, split.program.relations), wanted)
+        both.append([(norm, judge(norm, split, facts)) for norm in program.norms])
+    return both[0], both[1]
+
+
+Judged_ = tuple[Any, list[Judged]]
+
+
+def evaluator(name: str) -> Evaluate:
+    """The evaluator of that name, imported only now."""
+    if name == "duckdb":
+        from policycheck_engine import duck
+
+        return duck.evaluate
+    if name == "naive":
+        from policycheck_engine import naive
+
+        return naive.evaluate
+    raise UsageError(f"there is no engine `{name}`; there are duckdb and naive")
+
+
+def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:
+    """The rows of the base relations, and of their possible readings where they have one."""
+    out: dict[str, list[Row]] = {}
+    for name, table in tables.items():
+        if name not in relations:
+            continue
+        out[name] = table.rows
+        if possible(name) in relations:
+            blank: Row = (None,) * len(table.relation.columns)
+            out[possible(name)] = [blank] if table.relation.missing else [*table.rows, *table.doubtful]
+    return out
+
+
+def hashes(path: Path, policies: list[tuple[Policy, str | None, str | None]]) -> dict[str, str]:
+    """SHA-256 of the records and of the policy's files, by what they are."""
+    out = {"records": digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))}
+    for policy, _, _ in policies:
+        files = [*sorted(policy.folder.glob("*.yaml")), policy.model.document.file]
+        out[policy.name] = digest(files)
+    return out
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One hash of several files, by name and content."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()

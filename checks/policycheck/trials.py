@@ -1,0 +1,227 @@
+"""Trying a policy out: the examples in its rules and the scenarios beside it, on small records.
+
+Each is laid over the policy's examples.yaml and judged by the naive evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from policycheck.errors import PolicyError, Problem, shown_path
+from policycheck.findings import Finding, findings_of
+from policycheck.policy.compile import Setting, compile_policy
+from policycheck.policy.model import Policy
+from policycheck.records.check import Tables, check_records
+from policycheck.records.read import tables_of
+from policycheck.run import evaluate
+from policycheck.structure import structure_problems
+from policycheck.yamlfile import Document, load
+from policycheck_engine import Relation, nearest
+
+SEVERE = ("breach", "missed", "explained", "excused", "advice", "pending", "undecided", "met")
+"""An example's rule may give no outcome that stands before the one it names."""
+
+Layer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing that was tried: where it stands, and what is wrong with what came of it (nothing: it held)."""
+
+    name: str
+    place: str
+    wrong: tuple[str, ...]
+
+
+def example_trials(policy: Policy, rules: set[str] | None = None) -> Iterator[Trial]:
+    """Every example of every rule."""
+    for rule in policy.rules.values():
+        if rules is not None and rule.id not in rules:
+            continue
+        for outcome, examples in (rule.data.get("examples") or {}).items():
+            for i, example in enumerate(examples):
+                place = rule.place / "examples" / outcome / i
+                line, column = place.document.find(place.path)
+                where = f"{shown_path(place.document.file)}:{line}:{column}"
+                wrong = tried_example(policy, rule.id, outcome, example)
+                yield Trial(f"{rule.id} {outcome} {i + 1}", where, tuple(wrong))
+
+
+def tried_example(policy: Policy, rule: str, outcome: str, example: Layer) -> list[str]:
+    """What is wrong with the outcome of one example."""
+    found, met, problems = judged_layers(policy, [example], [rule])
+    if problems:
+        return problems
+    outcomes = {f.outcome for f in found} | ({"met"} if met else set())
+    said = ", ".join(sorted(outcomes)) or "not applicable"
+    if outcome == "not_applicable":
+        return [f"expected nothing to judge, got {said}"] if outcomes else []
+    if outcome not in outcomes:
+        return [f"expected {outcome}, got {said}" + "".join(f"\n      {f.message}" for f in found[:3])]
+    worse = [o for o in outcomes if SEVERE.index(o) < SEVERE.index(outcome)]
+    return [f"expected {outcome}, got also {', '.join(worse)}"] if worse else []
+
+
+def judged_layers(
+    policy: Policy, layers: list[Layer], rules: list[str]
+) -> tuple[list[Finding], list[Mapping[str, Any]], list[str]]:
+    """The findings of some rules on layered records, the subjects they are met for, and what is wrong
+    with the records themselves."""
+    tables, setting, problems = world(policy, layers)
+    if problems:
+        return [], [], problems
+    base = {name: table.relation for name, table in tables.items()}
+    try:
+        compiled = compile_policy(policy, base, setting, rules)
+    except PolicyError as error:
+        return [], [], [str(p) for p in error.problems]
+    judged, _ = evaluate(compiled, None, tables, "naive")
+    _, findings = findings_of(compiled, judged, tables, True)
+    met = [{"rule": norm.rule, **s.subject} for norm, subjects in judged for s in subjects if s.outcome == "met"]
+    return findings, met, []
+
+
+def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
+    """The records of examples.yaml with layers laid over them, and the setting to judge them in."""
+    scene = policy.examples
+    defaults = scene.get("defaults") or {}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in policy.model.relations}
+    problems: list[str] = []
+    absent: set[str] = set()
+    as_of, parameters = scene.get("as_of"), {}
+    for layer in [{"given": scene.get("rows") or {}}, *layers]:
+        problems += laid(policy, rows, layer, defaults)
+        absent = (absent - set(layer.get("given", {}))) | set(layer.get("absent", ()))
+        as_of = layer.get("as_of", as_of)
+        parameters |= layer.get("parameters", {})
+    for name in sorted(absent - set(rows)):
+        problems.append(f"there is no relation `{name}`; {nearest(name, rows)}")
+    for name in sorted(set(parameters) - set(policy.parameters)):
+        problems.append(f"there is no parameter `{name}`; {nearest(name, policy.parameters)}")
+    data = {name: rows_ for name, rows_ in rows.items() if name not in absent}
+    raw, found = tables_of(data, "", policy.model)
+    tables, more = check_records(raw, policy.model)
+    problems += [str(p).lstrip(":") for p in [*found, *more]]
+    return tables, Setting(as_of, parameters, policy.version or None), problems
+
+
+def laid(
+    policy: Policy,
+    rows: dict[str, list[dict[str, Any]]],
+    layer: Layer,
+    defaults: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """Lay rows over rows: one whose key is there changes it, any other is added; then take some out."""
+    problems = []
+    model = policy.model
+    given = dict(layer.get("given", {}))
+    for name, new in list(given.items()):
+        for child in model.children.get(name, ()):
+            assert child.nested is not None
+            nested = [(row, row[child.nested.name]) for row in new if child.nested.name in row]
+            keys = model.parent_keys(child)
+            own = [f for f in child.fields if f not in keys]
+            extra = []
+            for row, items in nested:
+                for item in items or ():
+                    fields = item if isinstance(item, Mapping) else {own[0]: item}
+                    extra.append({**{k: row.get(k) for k in keys}, **fields})
+            if nested:
+                given[child.name] = [*given.get(child.name, ()), *extra]
+        names = {c.nested.name for c in model.children.get(name, ()) if c.nested}
+        given[name] = [{k: v for k, v in row.items() if k not in names} for row in given[name]]
+    for name, new in given.items():
+        if name not in rows:
+            problems.append(f"there is no relation `{name}`; {nearest(name, rows)}")
+            continue
+        key = model.relations[name].key
+        for row in deepcopy(new):
+            same = next((r for r in rows[name] if key and all(r.get(k) == row.get(k) for k in key)), None)
+            if same is not None:
+                same.update(row)
+            else:
+                rows[name].append({**defaults.get(name, {}), **row})
+    for name, out in layer.get("without", {}).items():
+        rows[name] = [r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)]
+    return problems
+
+
+def scenario_trials(policy: Policy) -> Iterator[Trial]:
+    """Every case of every scenario beside the policy."""
+    for file in sorted((policy.folder / "scenarios").glob("*.yaml")):
+        yield from scenario_file(policy, file)
+
+
+def scenario_file(policy: Policy, file: Path) -> Iterator[Trial]:
+    """Every case of one scenario file."""
+    problems: list[Problem] = []
+    document = load(file, problems)
+    if not problems:
+        problems = structure_problems(document, "scenario")
+    if problems:
+        yield Trial(file.stem, shown_path(file), tuple(str(p) for p in problems))
+        return
+    for i, case in enumerate(document.data["cases"]):
+        line, _ = document.find(("cases", i))
+        wrong = tried_case(policy, document, case)
+        yield Trial(f"{file.stem}: {case['name']}", f"{shown_path(file)}:{line}", tuple(wrong))
+
+
+def tried_case(policy: Policy, document: Document, case: Layer) -> list[str]:
+    """What is wrong with the outcome of one case of a scenario."""
+    judging = document.data["judging"]
+    rules = [r.id for r in policy.rules.values() if r.id in judging or any(c in judging for c in r.clauses)]
+    unknown = [j for j in judging if not any(j == r.id or j in r.clauses for r in policy.rules.values())]
+    if unknown:
+        return [f"there is no rule or clause `{u}`; {nearest(u, policy.rules)}" for u in unknown]
+    found, met, problems = judged_layers(policy, [document.data, case], rules)
+    if problems:
+        return problems
+    wrong = []
+    left = list(found)
+    for expected in case.get("expect") or ():
+        match = next((f for f in left if matches(f, expected)), None)
+        if match is None:
+            wrong.append(f"expected {dict(expected)}, which was not found")
+        else:
+            left.remove(match)
+    wrong += [f"unexpected {f.outcome} of {f.rule} on {dict(f.subject)}: {f.message}" for f in left]
+    for expected in case.get("met") or ():
+        asked = {"rule": expected["rule"], **expected.get("subject", {})}
+        if not any(asked.items() <= m.items() for m in met):
+            wrong.append(f"expected {asked} to be met")
+    return wrong
+
+
+def matches(finding: Finding, expected: Layer) -> bool:
+    """Whether a finding is the expected one."""
+    if finding.rule != expected["rule"] and expected["rule"] not in finding.clauses:
+        return False
+    if finding.outcome != expected.get("outcome", "breach"):
+        return False
+    if "severity" in expected and finding.severity != expected["severity"]:
+        return False
+    if "binds" in expected and set(expected["binds"]) != set(finding.binds):
+        return False
+    if any(finding.subject.get(k) != v for k, v in expected.get("subject", {}).items()):
+        return False
+    text = " ".join([finding.message, *finding.notes, *(r.at for r in finding.records)])
+    values = [str(v) for v in finding.subject.values()]
+    return all(str(n) in text or str(n) in values for n in expected.get("names", ()))
+
+
+
+
+def check_whole(policy: Policy) -> None:
+    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
+    base = {
+        name: Relation(
+            name, tuple(policy.model.column(name, f, m.missing == "unknown") for f, m in r.fields.items())
+        )
+        for name, r in policy.model.relations.items()
+    }
+    compile_policy(policy, base, Setting(policy.examples.get("as_of", "2000-01-01"), {}))

@@ -1,0 +1,135 @@
+"""YAML as data with places: every value knows the line and column it stands at.
+
+Only `true` and `false` are booleans and only `null`, `~` and nothing are null; yes, no, on, dates and
+times are texts. A key that stands twice in one mapping is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from policycheck.errors import PolicyError, Problem, shown_path
+
+Path_ = tuple[str | int, ...]
+
+INT = re.compile(r"[-+]?[0-9]+")
+FLOAT = re.compile(r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
+WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands in a document: the document and the keys that lead to it."""
+
+    document: Document
+    path: Path_ = ()
+
+    def __truediv__(self, key: str | int) -> Place:
+        return Place(self.document, (*self.path, key))
+
+    def problem(self, code: str, message: str, help_: str = "", key: bool = False) -> Problem:
+        """A problem at this place, or at its key."""
+        line, column = self.document.find(self.path, key)
+        return Problem(shown_path(self.document.file), f"{line}:{column}", code, message, help_)
+
+
+@dataclass(slots=True)
+class Document:
+    """A YAML file: its data, and line and column (from 1) of each value and of each key by path."""
+
+    file: Path
+    data: Any = None
+    values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Place:
+        return Place(self)
+
+    def find(self, path: Path_, key: bool = False) -> tuple[int, int]:
+        """The place of a value, or of its key; of the nearest thing around it, when it is not there."""
+        while True:
+            place = (self.keys.get(path) if key else None) or self.values.get(path) or self.keys.get(path)
+            if place is not None or not path:
+                return place or (1, 1)
+            path = path[:-1]
+
+
+def load(file: Path, problems: list[Problem]) -> Document:
+    """The document of a file; what cannot be read is added to the problems."""
+    document = Document(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_Loader)
+    except OSError as error:
+        problems.append(Problem(shown_path(file), "", "no-file", f"cannot be read: {error.strerror}"))
+    except UnicodeDecodeError:
+        problems.append(Problem(shown_path(file), "", "not-text", "is not UTF-8 text", "save it as UTF-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{mark.line + 1}:{mark.column + 1}" if mark else ""
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        problems.append(
+            Problem(
+                shown_path(file),
+                where,
+                "bad-yaml",
+                f"is not valid YAML: {what}",
+                "look at the indentation, brackets and quotation marks of this line and the one before",
+            )
+        )
+    else:
+        if node is not None:
+            document.data = _construct(node, (), document, problems)
+    return document
+
+
+def load_or_fail(file: Path) -> Document:
+    """The document of a file, or PolicyError."""
+    problems: list[Problem] = []
+    document = load(file, problems)
+    if problems:
+        raise PolicyError(problems)
+    return document
+
+
+def _construct(node: Any, path: Path_, document: Document, problems: list[Problem]) -> Any:
+    document.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, yaml.ScalarNode):
+        return scalar(node.value) if node.style in (None, "") else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(item, (*path, i), document, problems) for i, item in enumerate(node.value)]
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        below = (*path, key)
+        place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if key in data:
+            problems.append(
+                Problem(
+                    shown_path(document.file),
+                    f"{place[0]}:{place[1]}",
+                    "key-twice",
+                    f"`{key}` stands twice in one mapping",
+                    "write the two as items of a list, or take one out",
+                )
+            )
+        document.keys[below] = place
+        data[key] = _construct(value_node, below, document, problems)
+    return data
+
+
+def scalar(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar."""
+    if text in WORDS:
+        return WORDS[text]
+    if INT.fullmatch(text):
+        return int(text)
+    return float(text) if FLOAT.fullmatch(text) else text

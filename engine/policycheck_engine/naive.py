@@ -1,0 +1,229 @@
+"""The naive evaluator: what a plain program means, in the shortest way to say it.
+
+Rules are applied to all facts until nothing new comes; a body is matched literal by literal. It is the
+reference for every other evaluator, and never fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from policycheck_engine.functions import MILLION, Days, apply, rounded
+from policycheck_engine.order import ordered
+from policycheck_engine.program import (
+    Aggregate,
+    Atom,
+    Bind,
+    Body,
+    Call,
+    Compare,
+    Const,
+    Either,
+    Literal,
+    Member,
+    Not,
+    Program,
+    Rule,
+    Term,
+    Var,
+)
+from policycheck_engine.strata import strata
+from policycheck_engine.values import Row, Value
+
+Env = Mapping[str, Value]
+Tables = Mapping[str, Iterable[Row]]
+
+
+def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[str, set[Row]]:
+    """The facts of the wanted relations.
+
+    `tables` has the rows of each base relation, in the order of its columns.
+    """
+    facts = {name: set(rows) for name, rows in tables.items()}
+    world = World(program, facts)
+    for group in strata(program):
+        for head in group:
+            facts[head] = set()
+        rules = [rule for head in group for rule in program.heads[head]]
+        grown = True
+        while grown:
+            new = [(rule.head, row) for rule in rules for row in list(world.derive(rule))]
+            grown = any(row not in facts[head] for head, row in new)
+            for head, row in new:
+                facts[head].add(row)
+    return {name: facts[name] for name in wanted}
+
+
+class World:
+    """Facts, and what can be asked of them."""
+
+    def __init__(self, program: Program, facts: Mapping[str, set[Row]]) -> None:
+        self.program = program
+        self.facts = facts
+        self.calendars: dict[str, Days | None] = {}
+
+    def derive(self, rule: Rule) -> Iterator[Row]:
+        """The facts that a rule makes."""
+        for env in self.matches(rule.body, {}):
+            yield tuple(self.value(term, env) for _, term in rule.args)
+
+    def matches(self, body: Body, env: Env) -> Iterator[Env]:
+        """All ways to match a body, given some variables."""
+        return self.match_all(ordered(body, set(env)), env)
+
+    def match_all(self, body: Body, env: Env) -> Iterator[Env]:
+        if not body:
+            yield env
+            return
+        for found in self.match(body[0], env):
+            yield from self.match_all(body[1:], found)
+
+    def match(self, literal: Literal, env: Env) -> Iterator[Env]:
+        match literal:
+            case Atom():
+                yield from self.match_atom(literal, env)
+            case Compare():
+                if holds(literal.op, self.value(literal.left, env), self.value(literal.right, env), literal.sure):
+                    yield env
+            case Member():
+                value = self.value(literal.term, env)
+                if not literal.sure if value is None else any(value == c.value for c in literal.values):
+                    yield env
+            case Bind():
+                yield {**env, literal.var.name: self.value(literal.term, env)}
+            case Not():
+                if not self.any_match(literal.body, env):
+                    yield env
+            case Either():
+                if any(self.any_match(body, env) for body in literal.bodies):
+                    yield env
+            case Aggregate():
+                yield {**env, literal.into.name: self.aggregate(literal, env)}
+
+    def any_match(self, body: Body, env: Env) -> bool:
+        return next(self.matches(body, env), None) is not None
+
+    def match_atom(self, atom: Atom, env: Env) -> Iterator[Env]:
+        relation = self.program.relations[atom.relation]
+        places = [(relation.index(column), term) for column, term in atom.args]
+        for row in self.facts[atom.relation]:
+            found = dict(env)
+            for place, term in places:
+                if isinstance(term, Var) and term.name not in found:
+                    found[term.name] = row[place]
+                elif not holds("=", row[place], self.value(term, found), atom.sure):
+                    break
+                elif isinstance(term, Var) and found[term.name] is None:
+                    found[term.name] = row[place]
+            else:
+                yield found
+
+    def value(self, term: Term, env: Env) -> Value:
+        match term:
+            case Var():
+                return env[term.name]
+            case Const():
+                return term.value
+            case Call():
+                days = self.days(term.calendar) if term.calendar else None
+                if term.calendar and days is None:
+                    return None
+                return apply(term.function, [self.value(arg, env) for arg in term.args], days)
+
+    def days(self, name: str) -> Days | None:
+        """The days of a calendar; None when its relation is missing."""
+        if name not in self.calendars:
+            calendar = self.program.calendars[name]
+            relation = self.program.relations[calendar.relation]
+            place = relation.index(calendar.column)
+            rows = [str(row[place]) for row in self.facts[calendar.relation]]
+            self.calendars[name] = None if relation.missing else Days(rows, calendar.by_week)
+        return self.calendars[name]
+
+    def aggregate(self, literal: Aggregate, env: Env) -> Value:
+        taken = literal.of + (() if literal.weight is None else (literal.weight,))
+        rows = {tuple(self.value(t, m) for t in taken) for m in self.matches(literal.body, env)}
+        if literal.kind == "share":
+            against = {tuple(self.value(t, m) for t in taken) for m in self.matches(literal.against, env)}
+            flipped = {"low": "high", "high": "low", "exact": "exact"}[literal.bound]
+            return ratio(total(rows, literal, literal.bound), total(against, literal, flipped))
+        if literal.kind in ("count", "sum"):
+            return total(rows, literal, literal.bound)
+        values = [row[-1] for row in rows]
+        if literal.kind == "gap":
+            start, end = (self.value(t, env) for t in literal.window or ())
+            return self.gap(values, start, end, literal)
+        return extreme(values, literal)
+
+    def gap(self, values: Sequence[Value], start: Value, end: Value, literal: Aggregate) -> Value:
+        if start is None or end is None or (None in values and literal.bound == "low"):
+            return None
+        days = self.days(literal.unit) if literal.unit not in ("days", "weeks") else None
+        if literal.unit not in ("days", "weeks") and days is None:
+            return None
+        return largest_gap([str(v) for v in values if v is not None], str(start), str(end), literal.unit, days)
+
+
+def largest_gap(dates: Iterable[str], start: str, end: str, unit: str | None, days: Days | None) -> Value:
+    """The largest distance between neighbours among the dates inside a window and its two ends; the last
+    date before the window takes the place of its start."""
+    known = sorted(date[:10] for date in dates)
+    start, end = start[:10], end[:10]
+    before = [date for date in known if date <= start]
+    marks = [before[-1] if before else start, *(d for d in known if start < d < end), max(start, end)]
+    if days is not None:
+        return max(days.between(a, b) for a, b in pairwise(marks))
+    widest = max(int(apply("days_between", [a, b]) or 0) for a, b in pairwise(marks))
+    return rounded(widest / 7) if unit == "weeks" else widest
+
+
+def holds(op: str, left: Value, right: Value, sure: bool) -> bool:
+    """Whether two values stand in an order; of an unknown nothing is sure and everything possible."""
+    if left is None or right is None:
+        return not sure
+    match op:
+        case "=":
+            return left == right
+        case "!=":
+            return left != right
+        case "<":
+            return left < right  # type: ignore[operator]
+        case "<=":
+            return left <= right  # type: ignore[operator]
+        case ">":
+            return left > right  # type: ignore[operator]
+        case _:
+            return left >= right  # type: ignore[operator]
+
+
+def total(rows: set[Row], literal: Aggregate, bound: str) -> Value:
+    """The number of different rows, or the sum of their weights. Rows with an unknown may be equal to
+    others: a low bound leaves them out (but there is at least one), a high bound is unknown."""
+    known = [row for row in rows if None not in (row if literal.weight is None else row[:-1])]
+    if bound == "high" and (len(known) < len(rows) or any(None in row for row in rows)):
+        return None
+    if literal.weight is None:
+        return len(known) or (1 if rows else 0)
+    weights = [row[-1] or 0 for row in known]
+    if all(isinstance(w, int) for w in weights):
+        return sum(weights)  # type: ignore[arg-type]
+    return sum(int(float(w) * MILLION + 0.5) for w in weights) / MILLION
+
+
+def ratio(part: Value, rest: Value) -> Value:
+    """Part of the whole; unknown when either is, or when there is nothing."""
+    if part is None or rest is None or part + rest == 0:  # type: ignore[operator]
+        return None
+    return float(part) / float(part + rest)  # type: ignore[arg-type,operator]
+
+
+def extreme(values: Sequence[Value], literal: Aggregate) -> Value:
+    """The largest or smallest; a bound on the side where an unknown might lie is unknown."""
+    open_side = {"max": "high", "min": "low"}[literal.kind]
+    if None in values and literal.bound == open_side:
+        return None
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    return max(known) if literal.kind == "max" else min(known)  # type: ignore[type-var]

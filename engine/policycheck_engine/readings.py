@@ -1,0 +1,394 @@
+"""Three values from two: every relation that can depend on an unknown gets a certain and a possible reading.
+
+`readings` takes a checked program and gives a plain one. A relation R whose readings differ becomes `R`,
+what is certain, and `R?`, what is possible; one whose readings agree stays alone. In a certain reading no
+unknown matches anything, in a possible one it matches everything; negation swaps the two. A number
+counted from unknowns has a low and a high bound, and each comparison uses the one that makes it certain
+or possible. A relation that the input does not have is certainly empty, and possibly holds anything: one
+row of unknowns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from policycheck_engine.functions import FUNCTIONS
+from policycheck_engine.program import (
+    Aggregate,
+    Atom,
+    Bind,
+    Body,
+    Bound,
+    Call,
+    Column,
+    Compare,
+    Const,
+    Either,
+    Literal,
+    Member,
+    Not,
+    Program,
+    Relation,
+    Rule,
+    Term,
+    Var,
+    variables,
+)
+from policycheck_engine.strata import strata
+
+RISING: dict[str, bool] = {"count": True, "sum": True, "share": True, "max": True, "min": False, "gap": False}
+"""Whether an aggregate grows with more matches."""
+
+
+def possible(name: str) -> str:
+    """The name of a relation's possible reading."""
+    return name + "?"
+
+
+def low(name: str) -> str:
+    """The name of the low bound of a variable or column."""
+    return name + "<"
+
+
+def high(name: str) -> str:
+    """The name of the high bound of a variable or column."""
+    return name + ">"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is known of a variable: whether it may be unknown, and whether it is a pair of bounds."""
+
+    unknown: bool = False
+    bounds: bool = False
+
+
+Scope = dict[str, Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The plain program, and which relations have two readings and which columns two bounds."""
+
+    program: Program
+    split: frozenset[str]
+    bounded: frozenset[tuple[str, str]]
+
+    def reading(self, relation: str, sure: bool) -> str:
+        """The relation to look at for one reading."""
+        return possible(relation) if not sure and relation in self.split else relation
+
+
+def readings(program: Program) -> Split:
+    """The plain program that decides what is certain and what is possible."""
+    maker = _Maker(program)
+    for group in strata(program):
+        maker.group(group)
+    return maker.result()
+
+
+class _Maker:
+    def __init__(self, program: Program) -> None:
+        self.source = program
+        self.relations: dict[str, Relation] = {}
+        self.split: set[str] = set()
+        self.bounded: set[tuple[str, str]] = set()
+        self.unknown: set[tuple[str, str]] = set()
+        self.rules: list[Rule] = []
+        for relation in program.relations.values():
+            if relation.name in program.heads:
+                continue
+            self.relations[relation.name] = relation
+            self.unknown |= {(relation.name, c.name) for c in relation.columns if c.unknown}
+            if relation.missing or relation.doubtful:
+                self.split.add(relation.name)
+                self.unknown |= {(relation.name, c.name) for c in relation.columns}
+                columns = tuple(replace(c, unknown=True) for c in relation.columns)
+                self.relations[possible(relation.name)] = Relation(possible(relation.name), columns)
+
+    def result(self) -> Split:
+        program = replace(self.source, relations=self.relations, rules=tuple(self.rules))
+        return Split(program, frozenset(self.split), frozenset(self.bounded))
+
+    def group(self, group: tuple[str, ...]) -> None:
+        """One group of relations that need each other: grow what is uncertain until it is stable."""
+        rules = [rule for head in group for rule in self.source.heads[head]]
+        while True:
+            before = (len(self.split), len(self.unknown), len(self.bounded))
+            made = [(rule, self.rule(rule, True), self.rule(rule, False)) for rule in rules]
+            for rule, sure, maybe in made:
+                if sure.body != maybe.body or sure.args != maybe.args:
+                    self.split.add(rule.head)
+            if before == (len(self.split), len(self.unknown), len(self.bounded)):
+                break
+        for rule, sure, maybe in made:
+            self.rules.append(sure)
+            if rule.head in self.split:
+                self.rules.append(replace(maybe, head=possible(rule.head)))
+        for head in group:
+            self.declare(head)
+
+    def declare(self, head: str) -> None:
+        columns: list[Column] = []
+        for c in self.source.relations[head].columns:
+            unknown = (head, c.name) in self.unknown
+            if (head, c.name) in self.bounded:
+                columns += [replace(c, name=n, unknown=True) for n in (low(c.name), high(c.name))]
+            else:
+                columns.append(replace(c, unknown=unknown))
+        for name in {head, possible(head)} if head in self.split else {head}:
+            self.relations[name] = Relation(name, tuple(columns))
+
+    def rule(self, rule: Rule, sure: bool) -> Rule:
+        scope = self.scope(rule.body, {}, sure)
+        body = self.body(rule.body, scope, sure, set())
+        args: list[tuple[str, Term]] = []
+        for name, term in rule.args:
+            kind = self.kind(term, scope)
+            if kind.bounds:
+                self.bounded.add((rule.head, name))
+            if (rule.head, name) in self.bounded:
+                args += [
+                    (low(name), bound(term, scope, "low")),
+                    (high(name), bound(term, scope, "high")),
+                ]
+            else:
+                args.append((name, term))
+            if kind.unknown:
+                self.unknown.add((rule.head, name))
+        return replace(rule, args=tuple(args), body=body)
+
+    # What is known of variables
+
+    def scope(self, body: Body, outer: Scope, sure: bool) -> Scope:
+        """What is known of each variable in one reading of a body."""
+        places: dict[str, list[Kind]] = {}
+        for literal in body:
+            if isinstance(literal, Atom):
+                for name, term in literal.args:
+                    if isinstance(term, Var):
+                        places.setdefault(term.name, []).append(self.column(literal.relation, name))
+        scope = dict(outer)
+        for name, kinds in places.items():
+            if name in outer:
+                kinds = [outer[name], *kinds]
+            if len(kinds) > 1 and any(not k.bounds for k in kinds):
+                scope[name] = Kind(unknown=not sure and all(k.unknown or k.bounds for k in kinds))
+            else:
+                scope[name] = kinds[0]
+        for _ in body:
+            for literal in body:
+                if isinstance(literal, Aggregate):
+                    scope[literal.into.name] = self.aggregate_kind(literal, scope)
+                elif isinstance(literal, Bind) and literal.var.name not in places:
+                    known = all(v.name in scope for v in variables(literal.term))
+                    if known:
+                        scope[literal.var.name] = self.kind(literal.term, scope)
+        return scope
+
+    def column(self, relation: str, column: str) -> Kind:
+        if (relation, column) in self.bounded:
+            return Kind(True, True)
+        return Kind((relation, column) in self.unknown)
+
+    def kind(self, term: Term, scope: Scope) -> Kind:
+        if isinstance(term, Var):
+            return scope.get(term.name, Kind())
+        if isinstance(term, Const):
+            return Kind(term.value is None)
+        kinds = [self.kind(arg, scope) for arg in term.args]
+        bounds = any(k.bounds for k in kinds) and term.function in MONOTONE
+        unknown = any(k.unknown or k.bounds for k in kinds) or FUNCTIONS[term.function].may_fail
+        return Kind(unknown, bounds)
+
+    def aggregate_kind(self, literal: Aggregate, scope: Scope) -> Kind:
+        """A pair of bounds when its body has two readings or its values may be unknown."""
+        window = literal.window or ()
+        if any(self.kind(t, scope) != Kind() for t in window):
+            return Kind(True, True)
+        if self.exact(literal, scope):
+            return Kind(unknown=literal.unit not in (None, "days", "weeks"))
+        return Kind(True, True)
+
+    def exact(self, literal: Aggregate, scope: Scope) -> bool:
+        for body in (literal.body, literal.against):
+            sure, maybe = self.scope(body, scope, True), self.scope(body, scope, False)
+            if self.body(body, sure, True, set(scope)) != self.body(body, maybe, False, set(scope)):
+                return False
+        inner = self.scope(literal.body, scope, False)
+        taken = literal.of + (() if literal.weight is None else (literal.weight,))
+        return not any(self.kind(t, inner) != Kind() for t in taken)
+
+    # Bodies in one reading
+
+    def body(self, body: Body, scope: Scope, sure: bool, outer: set[str]) -> Body:
+        """The body's literals in one reading; `outer` are the variables that have a value before it."""
+        places = Counter(
+            term.name
+            for literal in body
+            if isinstance(literal, Atom)
+            for _, term in literal.args
+            if isinstance(term, Var)
+        )
+        places.update(outer)
+        out: list[Literal] = []
+        for literal in body:
+            if isinstance(literal, Atom):
+                out += self.atom(literal, scope, sure, places)
+            elif isinstance(literal, Bind) and places[literal.var.name]:
+                out += self.compare(Compare("=", literal.var, literal.term), scope, sure)
+            else:
+                out += self.literal(literal, scope, sure)
+                if isinstance(literal, Bind):
+                    places[literal.var.name] += 1
+        return tuple(out)
+
+    def inner(self, body: Body, scope: Scope, sure: bool) -> Body:
+        return self.body(body, self.scope(body, scope, sure), sure, set(scope))
+
+    def literal(self, literal: Literal, scope: Scope, sure: bool) -> Iterable[Literal]:
+        match literal:
+            case Compare():
+                return self.compare(literal, scope, sure)
+            case Member():
+                return self.member(literal, scope, sure)
+            case Bind():
+                return self.bind(literal, scope)
+            case Not():
+                return [replace(literal, body=self.inner(literal.body, scope, not sure))]
+            case Either():
+                return [
+                    replace(literal, bodies=tuple(self.inner(body, scope, sure) for body in literal.bodies))
+                ]
+            case Aggregate():
+                return self.aggregate(literal, scope, sure)
+            case Atom():
+                raise AssertionError("atoms are read by `body`")
+
+    def member(self, literal: Member, scope: Scope, sure: bool) -> Iterable[Literal]:
+        kind = self.kind(literal.term, scope)
+        if not kind.bounds:
+            return [replace(literal, sure=sure or not kind.unknown)]
+        equal = (Compare("=", literal.term, value) for value in literal.values)
+        return [Either(tuple(tuple(self.compare(c, scope, sure)) for c in equal))]
+
+    def bind(self, literal: Bind, scope: Scope) -> Iterable[Literal]:
+        if not scope[literal.var.name].bounds:
+            return [literal]
+        return [
+            Bind(Var(low(literal.var.name)), bound(literal.term, scope, "low")),
+            Bind(Var(high(literal.var.name)), bound(literal.term, scope, "high")),
+        ]
+
+    def atom(self, atom: Atom, scope: Scope, sure: bool, places: Counter[str]) -> Iterable[Literal]:
+        name = possible(atom.relation) if not sure and atom.relation in self.split else atom.relation
+        args: list[tuple[str, Term]] = []
+        extra: list[Literal] = []
+        tolerant = False
+        for column, term in atom.args:
+            kind, mine = self.column(atom.relation, column), self.kind(term, scope)
+            compared = not isinstance(term, Var) or places[term.name] > 1
+            if kind.bounds and not compared and isinstance(term, Var):
+                args += [(low(column), Var(low(term.name))), (high(column), Var(high(term.name)))]
+            elif kind.bounds or mine.bounds:
+                places["~"] += 1
+                fresh = f"{column}~{places['~']}"
+                if kind.bounds:
+                    args += [(low(column), Var(low(fresh))), (high(column), Var(high(fresh)))]
+                else:
+                    args.append((column, Var(fresh)))
+                extra += self.compare(Compare("=", Var(fresh), term), scope | {fresh: kind}, sure)
+            else:
+                args.append((column, term))
+                tolerant = tolerant or (compared and (kind.unknown or mine.unknown))
+        flag = sure or not tolerant
+        return [replace(atom, relation=name, args=tuple(args), sure=flag), *extra]
+
+    def compare(self, literal: Compare, scope: Scope, sure: bool) -> Iterable[Literal]:
+        left, right, op = literal.left, literal.right, literal.op
+        one, two = self.kind(left, scope), self.kind(right, scope)
+        if not (one.bounds or two.bounds):
+            return [replace(literal, sure=sure or not (one.unknown or two.unknown))]
+        lo = [bound(t, scope, "low") for t in (left, right)]
+        hi = [bound(t, scope, "high") for t in (left, right)]
+        if op in (">", ">="):
+            pair = (lo[0], hi[1]) if sure else (hi[0], lo[1])
+            return [replace(literal, left=pair[0], right=pair[1], sure=sure)]
+        if op in ("<", "<="):
+            pair = (hi[0], lo[1]) if sure else (lo[0], hi[1])
+            return [replace(literal, left=pair[0], right=pair[1], sure=sure)]
+        apart = [
+            (replace(literal, op="<", left=hi[0], right=lo[1], sure=sure),),
+            (replace(literal, op=">", left=lo[0], right=hi[1], sure=sure),),
+        ]
+        meet = [
+            replace(literal, op=">=", left=hi[0], right=lo[1], sure=sure),
+            replace(literal, op="<=", left=lo[0], right=hi[1], sure=sure),
+        ]
+        if op == "!=":
+            if sure:
+                return [Either((apart[0], apart[1]))]
+            return [
+                Either(
+                    tuple(
+                        (replace(literal, op="!=", left=x, right=y, sure=False),)
+                        for x in (lo[0], hi[0])
+                        for y in (lo[1], hi[1])
+                    )
+                )
+            ]
+        if sure:
+            return [
+                replace(literal, left=lo[0], right=hi[1], sure=True),
+                replace(literal, left=hi[0], right=lo[1], sure=True),
+                replace(literal, left=lo[0], right=lo[1], sure=True),
+            ]
+        return meet
+
+    def aggregate(self, literal: Aggregate, scope: Scope, sure: bool) -> Iterable[Literal]:
+        """One value, or a low and a high bound; where nothing has no value, there must be something."""
+        into = literal.into.name
+        valued = literal.kind in ("max", "min", "share")
+        if not scope[into].bounds:
+            yield self.bounded_aggregate(literal, scope, "exact", into)
+            if valued:
+                yield Compare("=", literal.into, literal.into)
+            return
+        yield self.bounded_aggregate(literal, scope, "low", low(into))
+        yield self.bounded_aggregate(literal, scope, "high", high(into))
+        if valued:
+            bodies = [literal.body, literal.against] if literal.against else [literal.body]
+            yield Either(tuple(self.inner(body, scope, sure) for body in bodies))
+
+    def bounded_aggregate(self, literal: Aggregate, scope: Scope, side: Bound, into: str) -> Aggregate:
+        certain = side == "exact" or (side == "low") == RISING[literal.kind]
+        return replace(
+            literal,
+            into=Var(into),
+            body=self.inner(literal.body, scope, certain),
+            against=self.inner(literal.against, scope, side == "exact" or not certain),
+            window=tuple(bound(t, scope, "exact") for t in literal.window) if literal.window else None,  # type: ignore[arg-type]
+            bound=side,
+        )
+
+
+MONOTONE = frozenset({"plus", "minus", "times", "over"})
+
+
+def bound(term: Term, scope: Scope, side: Bound) -> Term:
+    """A term whose variables are their low or high bounds; of a bound pair used exactly, its one value."""
+    if isinstance(term, Const):
+        return term
+    if isinstance(term, Var):
+        if not scope.get(term.name, Kind()).bounds:
+            return term
+        if side == "exact":
+            return Call("same", (Var(low(term.name)), Var(high(term.name))))
+        return Var((low if side == "low" else high)(term.name))
+    if term.function not in MONOTONE or side == "exact":
+        return replace(term, args=tuple(bound(arg, scope, "exact") for arg in term.args))
+    other: Bound = "high" if side == "low" else "low"
+    second = other if term.function in ("minus", "over") else side
+    return replace(term, args=(bound(term.args[0], scope, side), bound(term.args[1], scope, second)))
