@@ -163,9 +163,15 @@ def run(
     ] = None,
     section: Annotated[list[str] | None, typer.Option(help="Judge only this section.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Judge only this rule or clause.")] = None,
-    keep_going: Annotated[bool, typer.Option(help="Leave out rows with something wrong, and say so.")] = False,
-    fail_level: Annotated[Level, typer.Option(help="Breaches from this severity on give exit code 1.")] = Level.minor,
-    fail_on_incomplete: Annotated[bool, typer.Option(help="Exit code 3 when something is undecided.")] = False,
+    keep_going: Annotated[
+        bool, typer.Option(help="Leave out rows with something wrong, and say so.")
+    ] = False,
+    fail_level: Annotated[
+        Level, typer.Option(help="Breaches from this severity on give exit code 1.")
+    ] = Level.minor,
+    fail_on_incomplete: Annotated[
+        bool, typer.Option(help="Exit code 3 when something is undecided.")
+    ] = False,
     engine: Annotated[str, typer.Option(help="What evaluates the rules: duckdb or naive.")] = "duckdb",
 ) -> int:
     """Judge the records of a term and print what was found."""
@@ -224,7 +230,11 @@ def test(
         check_whole(loaded)
         rules = chosen_rules(loaded, section or [], only or [])
         everything = not section and not only
-        trials = [example_trials(loaded, rules), scenario_trials(loaded)] if everything else [example_trials(loaded, rules)]
+        trials = (
+            [example_trials(loaded, rules), scenario_trials(loaded)]
+            if everything
+            else [example_trials(loaded, rules)]
+        )
         for trial in (t for some in trials for t in some):
             if not trial.wrong:
                 held += 1

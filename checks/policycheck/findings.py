@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from policycheck_engine import Atom, Body, Program, Value
+from policycheck_engine.norms import Judged, Norm
+from policycheck_engine.program import walk
+
 from policycheck.messages import filled, written
 from policycheck.policy.compile import Compiled
 from policycheck.policy.model import Outcome, RuleText, Severity
 from policycheck.records.check import Table, Tables
-from policycheck_engine import Atom, Body, Program, Value
-from policycheck_engine.norms import Judged, Norm
-from policycheck_engine.program import walk
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
 LOUDEST_FIRST: tuple[Outcome, ...] = (
@@ -107,9 +108,7 @@ class _Maker:
         self.indexes: dict[str, dict[Value, int]] = {}
         self.constants: dict[str, Value] = {p.name: p.value for p in compiled.policy.parameters.values()}
 
-    def finding(
-        self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int
-    ) -> Finding:
+    def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
         policy = self.compiled.policy
         key = ",".join(f"{k}={'?' if v is None else v}" for k, v in judged.subject.items())
         severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
@@ -125,10 +124,18 @@ class _Maker:
             binds=rule.binds,
             subject=judged.subject,
             message=self.message(rule, norm, judged, outcome, missing),
-            records=tuple(RecordPlace(r, self.tables[r].source, self.tables[r].places(i)) for r, i in records),
-            remedy=filled(str(rule.data.get("remedy", "")), judged.shown or judged.decisive or [judged.subject], self.constants),
+            records=tuple(
+                RecordPlace(r, self.tables[r].source, self.tables[r].places(i)) for r, i in records
+            ),
+            remedy=filled(
+                str(rule.data.get("remedy", "")),
+                judged.shown or judged.decisive or [judged.subject],
+                self.constants,
+            ),
             notes=tuple(
-                dict.fromkeys(filled(rule.data["notes"][i]["say"], [row], self.constants) for i, row in judged.notes)
+                dict.fromkeys(
+                    filled(rule.data["notes"][i]["say"], [row], self.constants) for i, row in judged.notes
+                )
             ),
             missing=missing,
             cases={_named(rule, v): n for v, n in sorted(judged.cases.items())},
@@ -141,8 +148,10 @@ class _Maker:
         if outcome == "undecided":
             subject = ", ".join(f"{k} {v}" for k, v in judged.subject.items() if v is not None)
             about = f" ({subject})" if subject else ""
-            return f"The records cannot tell{about}: {'; '.join(missing)}." if missing else (
-                f"The records cannot tell{about}."
+            return (
+                f"The records cannot tell{about}: {'; '.join(missing)}."
+                if missing
+                else (f"The records cannot tell{about}.")
             )
         text = written(str(rule.data["message"]), judged, self.constants)
         if outcome == "excused" and "excuse_note" in rule.data:
@@ -254,5 +263,3 @@ def _atoms(body: Body) -> Iterator[Atom]:
     for literal in walk(body):
         if isinstance(literal, Atom):
             yield literal
-
-

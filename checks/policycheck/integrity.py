@@ -5,12 +5,13 @@ They are written in the rule language, in records.yaml; each names the relation 
 
 from __future__ import annotations
 
+from policycheck_engine.norms import Judged, Norm
+
 from policycheck.errors import Problem
 from policycheck.messages import written
 from policycheck.policy.model import Policy, RuleText
 from policycheck.records.check import Tables
 from policycheck.records.model import RecordModel
-from policycheck_engine.norms import Judged, Norm
 
 
 def integrity_policy(model: RecordModel) -> Policy:

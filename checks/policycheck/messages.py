@@ -16,7 +16,7 @@ LISTED = 3
 def written(text: str, judged: Judged, constants: Mapping[str, Value]) -> str:
     """The message of a finding."""
     rows = judged.shown or judged.decisive
-    return filled(text, rows or [judged.subject], constants | counts(judged))
+    return filled(text, rows or [judged.subject], {**constants, **counts(judged)})
 
 
 def counts(judged: Judged) -> dict[str, Value]:
@@ -31,7 +31,11 @@ def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[st
     for literal, name, _, _ in string.Formatter().parse(text):
         out.append(literal)
         if name is not None:
-            values = [constants[name]] if name in constants else [bounded(row, name) for row in rows if name in row]
+            values = (
+                [constants[name]]
+                if name in constants
+                else [bounded(row, name) for row in rows if name in row]
+            )
             out.append(listed(values))
     return "".join(out)
 
@@ -54,7 +58,10 @@ def listed(values: Iterable[Value]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def shown(value: Value) -> str:

@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
+from policycheck_engine.norms import Judged, Norm, judge
+from policycheck_engine.readings import possible
+
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems
@@ -25,9 +29,6 @@ from policycheck.policy.model import Policy
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
-from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
-from policycheck_engine.norms import Judged, judge
-from policycheck_engine.readings import possible
 
 Progress = Callable[[str], None]
 Evaluate = Callable[..., dict[str, set[Row]]]
@@ -121,7 +122,8 @@ def run(
         rules = [
             r.id
             for r in version.rules.values()
-            if (latest and r.id in chosen) or (not latest and "dated" in r.data and (not chosen or r.id in chosen))
+            if (latest and r.id in chosen)
+            or (not latest and "dated" in r.data and (not chosen or r.id in chosen))
         ]
         setting = Setting(info.as_of, overridden, first, until)
         compiled = compile_policy(version, base, setting, rules if len(rules) < len(version.rules) else None)
@@ -256,11 +258,15 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     clauses = {c for names in by_section.values() for c in names}
     for name in sections:
         if name not in by_section:
-            raise UsageError(f"`{policy.id}` has no section `{name}`; {nearest(name, by_section)}".rstrip("; "))
+            raise UsageError(
+                f"`{policy.id}` has no section `{name}`; {nearest(name, by_section)}".rstrip("; ")
+            )
     for name in only:
         if name not in clauses and name not in policy.rules:
             known = [*clauses, *policy.rules]
-            raise UsageError(f"`{policy.id}` has no rule or clause `{name}`; {nearest(name, known)}".rstrip("; "))
+            raise UsageError(
+                f"`{policy.id}` has no rule or clause `{name}`; {nearest(name, known)}".rstrip("; ")
+            )
     chosen = set()
     for rule in policy.rules.values():
         in_section = not sections or any(c in by_section[s] for s in sections for c in rule.clauses)
@@ -304,22 +310,29 @@ def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
 
 def evaluate(
     compiled: Compiled, checks: Compiled | None, tables: Tables, engine: str
-) -> tuple[list[Judged_], list[Judged_]]:
+) -> tuple[list[JudgedNorm], list[JudgedNorm]]:
     """What each norm of the policy, and each integrity check, makes of the records."""
     run_engine = evaluator(engine)
-    both = []
+    both: list[list[JudgedNorm]] = []
     for program in (compiled, checks):
         if program is None or not program.norms:
             both.append([])
             continue
         split = readings(program.program)
-        wanted = sorted({n for norm in program.norms for r in norm.relations() for n in (split.reading(r, True), split.reading(r, False))})
+        wanted = sorted(
+            {
+                n
+                for norm in program.norms
+                for r in norm.relations()
+                for n in (split.reading(r, True), split.reading(r, False))
+            }
+        )
         facts = run_engine(split.program, rows_by_relation(tables, split.program.relations), wanted)
         both.append([(norm, judge(norm, split, facts)) for norm in program.norms])
     return both[0], both[1]
 
 
-Judged_ = tuple[Any, list[Judged]]
+JudgedNorm = tuple[Norm, list[Judged]]
 
 
 def evaluator(name: str) -> Evaluate:

@@ -11,12 +11,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import jsonschema
 from jsonschema import Draft202012Validator
+from policycheck_engine import nearest
 
 from policycheck.errors import Problem
 from policycheck.yamlfile import Document, Place
-from policycheck_engine import nearest
 
 
 @cache
@@ -39,7 +38,7 @@ def structure_problems(document: Document, name: str) -> list[Problem]:
     return sorted(found, key=lambda p: [int(n) for n in p.where.split(":")])
 
 
-def explained(error: jsonschema.ValidationError, root: Place) -> Iterator[Problem]:
+def explained(error: Any, root: Place) -> Iterator[Problem]:
     """One schema error as problems at their places."""
     if error.context and error.validator in ("anyOf", "oneOf"):
         yield from explained(_likeliest(error), root)
@@ -52,19 +51,30 @@ def explained(error: jsonschema.ValidationError, root: Place) -> Iterator[Proble
             for key in value:
                 if key not in allowed:
                     hint = nearest(key, allowed)
-                    yield (place / key).problem("unknown-key", f"there is no key `{key}` here", hint, key=True)
+                    yield (place / key).problem(
+                        "unknown-key", f"there is no key `{key}` here", hint, key=True
+                    )
         case "required":
             missing = [key for key in rule if key not in value]
             for key in missing:
                 yield place.problem("missing-key", f"`{key}` is missing here", f"add `{key}: ...`")
         case "enum":
             words = [str(v) for v in rule]
-            yield place.problem("wrong-word", f"`{value}` is not one of the words", nearest(str(value), words))
+            yield place.problem(
+                "wrong-word", f"`{value}` is not one of the words", nearest(str(value), words)
+            )
         case "type":
-            names = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number"}
+            names = {
+                "object": "a mapping",
+                "array": "a list",
+                "string": "a text",
+                "integer": "a whole number",
+            }
             wanted = [rule] if isinstance(rule, str) else rule
             yield place.problem(
-                "wrong-kind", f"`{_short(value)}` stands here", f"write {' or '.join(names.get(w, w) for w in wanted)}"
+                "wrong-kind",
+                f"`{_short(value)}` stands here",
+                f"write {' or '.join(names.get(w, w) for w in wanted)}",
             )
         case "pattern":
             yield place.problem("wrong-form", f"`{value}` has not the form `{rule}`", "")
@@ -76,7 +86,7 @@ def explained(error: jsonschema.ValidationError, root: Place) -> Iterator[Proble
             yield place.problem("wrong-form", error.message, "")
 
 
-def _likeliest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
+def _likeliest(error: Any) -> Any:
     """Of several ways to be right, the one that came nearest."""
     context = error.context or [error]
     return max(context, key=lambda e: (len(e.absolute_path), e.validator != "type"))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from policycheck_engine import Relation, nearest
+
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.findings import Finding, findings_of
 from policycheck.policy.compile import Setting, compile_policy
@@ -20,7 +22,6 @@ from policycheck.records.read import tables_of
 from policycheck.run import evaluate
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, load
-from policycheck_engine import Relation, nearest
 
 SEVERE = ("breach", "missed", "explained", "excused", "advice", "pending", "undecided", "met")
 """An example's rule may give no outcome that stands before the one it names."""
@@ -30,7 +31,7 @@ Layer = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One thing that was tried: where it stands, and what is wrong with what came of it (nothing: it held)."""
+    """One thing that was tried: where it stands, and what came out wrong (nothing: it held)."""
 
     name: str
     place: str
@@ -68,7 +69,7 @@ def tried_example(policy: Policy, rule: str, outcome: str, example: Layer) -> li
 
 def judged_layers(
     policy: Policy, layers: list[Layer], rules: list[str]
-) -> tuple[list[Finding], list[Mapping[str, Any]], list[str]]:
+) -> tuple[list[Finding], list[Layer], list[str]]:
     """The findings of some rules on layered records, the subjects they are met for, and what is wrong
     with the records themselves."""
     tables, setting, problems = world(policy, layers)
@@ -81,7 +82,9 @@ def judged_layers(
         return [], [], [str(p) for p in error.problems]
     judged, _ = evaluate(compiled, None, tables, "naive")
     _, findings = findings_of(compiled, judged, tables, True)
-    met = [{"rule": norm.rule, **s.subject} for norm, subjects in judged for s in subjects if s.outcome == "met"]
+    met: list[Layer] = []
+    for norm, subjects in judged:
+        met += [{"rule": norm.rule, **s.subject} for s in subjects if s.outcome == "met"]
     return findings, met, []
 
 
@@ -92,7 +95,8 @@ def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[st
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in policy.model.relations}
     problems: list[str] = []
     absent: set[str] = set()
-    as_of, parameters = scene.get("as_of"), {}
+    as_of = scene.get("as_of")
+    parameters: dict[str, Any] = {}
     for layer in [{"given": scene.get("rows") or {}}, *layers]:
         problems += laid(policy, rows, layer, defaults)
         absent = (absent - set(layer.get("given", {}))) | set(layer.get("absent", ()))
@@ -146,7 +150,9 @@ def laid(
             else:
                 rows[name].append({**defaults.get(name, {}), **row})
     for name, out in layer.get("without", {}).items():
-        rows[name] = [r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)]
+        rows[name] = [
+            r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)
+        ]
     return problems
 
 
@@ -212,8 +218,6 @@ def matches(finding: Finding, expected: Layer) -> bool:
     text = " ".join([finding.message, *finding.notes, *(r.at for r in finding.records)])
     values = [str(v) for v in finding.subject.values()]
     return all(str(n) in text or str(n) in values for n in expected.get("names", ()))
-
-
 
 
 def check_whole(policy: Policy) -> None:

@@ -1,10 +1,10 @@
 """A policy engine: Datalog with negation and aggregates, over facts of which some are unknown.
 
-    check     types and safety of a program, all problems at once
-    readings  the three-valued program as a plain one
-    naive     what a plain program means
-    duck      the same, for size
-    judge     outcomes of norms from what was derived
+check     types and safety of a program, all problems at once
+readings  the three-valued program as a plain one
+naive     what a plain program means
+duck      the same, for size
+judge     outcomes of norms from what was derived
 """
 
 from policycheck_engine.check import check

@@ -62,7 +62,9 @@ def unknown_names(program: Program) -> Iterator[Problem]:
         for atom in _atoms(rule.body):
             if atom.relation not in known:
                 hint = nearest(atom.relation, (n for n in known if ":" not in n))
-                yield Problem("unknown-relation", f"there is no relation `{atom.relation}`", hint, atom.origin)
+                yield Problem(
+                    "unknown-relation", f"there is no relation `{atom.relation}`", hint, atom.origin
+                )
                 continue
             for name, term in atom.args:
                 if name not in known[atom.relation]:
@@ -200,8 +202,9 @@ def scope_of(body: Body, outer: Scope, look_up: LookUp) -> Scope:
                 if column is not None:
                     scope[literal.var.name] = column
             elif isinstance(literal, Aggregate) and literal.into.name not in scope:
-                inner = scope_of(literal.body, scope, look_up)
-                scope[literal.into.name] = _aggregate_column(literal, inner)
+                column = _aggregate_column(literal, scope_of(literal.body, scope, look_up))
+                if column is not None:
+                    scope[literal.into.name] = column
     return scope
 
 
@@ -216,11 +219,11 @@ def _met(old: Column | None, new: Column) -> Column:
         old,
         domain=old.domain or new.domain,
         positive=old.positive or new.positive,
-        nothing=old.nothing and new.nothing,
+        nothing=old.nothing or new.nothing,
     )
 
 
-def _aggregate_column(literal: Aggregate, inner: Scope) -> Column:
+def _aggregate_column(literal: Aggregate, inner: Scope) -> Column | None:
     name = literal.into.name
     if literal.kind == "count":
         return Column(name, "int", positive=True)
@@ -229,7 +232,7 @@ def _aggregate_column(literal: Aggregate, inner: Scope) -> Column:
     if literal.kind == "gap":
         return Column(name, "decimal" if literal.unit == "weeks" else "int", positive=True)
     weight = column_of(literal.weight, inner) if literal.weight is not None else None
-    return replace(weight or Column(name, "int"), name=name, nothing=False)
+    return None if weight is None else replace(weight, name=name, nothing=False)
 
 
 def column_of(term: Term, scope: Scope) -> Column | None:
@@ -240,13 +243,15 @@ def column_of(term: Term, scope: Scope) -> Column | None:
         return Column("", constant_type(term.value))
     gives = FUNCTIONS[term.function].gives
     if gives is not None:
-        return Column("", gives, positive=term.function in ("between", "over"))
+        return Column("", gives, positive=term.function.endswith("between"))
     columns = [column_of(arg, scope) for arg in term.args]
     if any(c is None for c in columns):
         return None
     types = {c.type for c in columns if c is not None}
     wider: Type = "decimal" if types == {"int", "decimal"} else columns[0].type  # type: ignore[union-attr]
-    positive = term.function in ("plus", "times", "earlier", "later") and all(c.positive for c in columns if c)
+    positive = term.function in ("plus", "times", "earlier", "later") and all(
+        c.positive for c in columns if c
+    )
     return Column("", wider, positive=positive)
 
 
@@ -258,12 +263,13 @@ def constant_type(value: Value) -> Type:
         return "int"
     if isinstance(value, float):
         return "decimal"
-    for type_ in ("date", "datetime", "time"):
+    kinds: tuple[Type, ...] = ("date", "datetime", "time")
+    for type_ in kinds:
         try:
-            canonical(value, type_)  # type: ignore[arg-type]
+            canonical(value, type_)
         except ValueError:
             continue
-        return type_  # type: ignore[return-value]
+        return type_
     return "text"
 
 
@@ -288,7 +294,7 @@ class _Checker:
             if column is not None and not isinstance(term, Const) and column.type != want.type:
                 self.problem(
                     "mixed-types",
-                    f"`{name}` of `{rule.head}` is {a(want.type)} in one place and {a(column.type)} in another",
+                    f"`{name}` of `{rule.head}` is {a(want.type)} here and {a(column.type)} elsewhere",
                     "give both the same type",
                     rule.origin,
                 )
@@ -314,7 +320,7 @@ class _Checker:
             case Member():
                 return self.member(literal, scope)
             case Bind():
-                return replace(literal, term=self.term(literal.term, scope))
+                return self.bind(literal, scope)
             case Not():
                 return replace(literal, body=self.inner(literal.body, scope))
             case Either():
@@ -353,8 +359,12 @@ class _Checker:
         if const.value == NOTHING:
             if not column.nothing:
                 message = f"a missing {field} is unknown, so nothing can be said of it"
-                self.problem("no-nothing", message, "leave this test out, or say in the record model what "
-                             "`missing` means", origin)
+                self.problem(
+                    "no-nothing",
+                    message,
+                    "leave this test out, or say in the record model what `missing` means",
+                    origin,
+                )
             return replace(const, value=NONE.get(column.type, ""))
         try:
             value = canonical(const.value, column.type)
@@ -388,21 +398,27 @@ class _Checker:
             self.problem("no-order", f"{said(left)} is true or false; it has no order", "", literal.origin)
         return replace(literal, left=left, right=right)
 
+    def bind(self, literal: Bind, scope: Scope) -> Bind:
+        column = scope.get(literal.var.name)
+        if isinstance(literal.term, Const) and column is not None:
+            return replace(literal, term=self.fitted(literal.term, column, said(literal.var), literal.origin))
+        return replace(literal, term=self.term(literal.term, scope))
+
     def member(self, literal: Member, scope: Scope) -> Member:
         term = self.term(literal.term, scope)
         column = column_of(term, scope)
         if column is None:
             return literal
-        values = tuple(
-            self.fitted(v, column, said(term), v.origin or literal.origin) for v in literal.values
-        )
+        values = tuple(self.fitted(v, column, said(term), v.origin or literal.origin) for v in literal.values)
         return replace(literal, term=term, values=values)
 
     def aggregate(self, literal: Aggregate, scope: Scope) -> Aggregate:
         inner = scope_of(literal.body, scope, self.look_up)
         weight = column_of(literal.weight, inner) if literal.weight is not None else None
-        if weight is not None and literal.kind in ("sum", "share") and not (
-            weight.type in NUMBERS and weight.positive
+        if (
+            weight is not None
+            and literal.kind in ("sum", "share")
+            and not (weight.type in NUMBERS and weight.positive)
         ):
             self.problem(
                 "not-a-quantity",
@@ -459,6 +475,8 @@ def said(term: Term | None) -> str:
 
 def shown(value: Value) -> str:
     """A value as YAML would have it."""
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if isinstance(
-        value, bool | None
-    ) else str(value)
+    return (
+        {True: "true", False: "false", None: "null"}.get(value, str(value))
+        if isinstance(value, bool | None)
+        else str(value)
+    )

@@ -108,7 +108,9 @@ def add_calendar(connection: duckdb.DuckDBPyConnection, calendar: Calendar, rela
     first, last = (days.days[0], days.days[-1]) if days.days else (NEVER_DATE, NEVER_DATE)
     ranks = dense_ranks(days)
     for variable, value in (("days", days.days), ("ranks", ranks)):
-        connection.execute(f"SET VARIABLE {quoted(f'{name}_{variable}')} = CAST(? AS {kind(value)}[])", [value])
+        connection.execute(
+            f"SET VARIABLE {quoted(f'{name}_{variable}')} = CAST(? AS {kind(value)}[])", [value]
+        )
     own = "pc_week_of(d)" if calendar.by_week else "left(d, 10)"
     missing = "TRUE" if relation.missing else "FALSE"
     connection.execute(
@@ -144,9 +146,7 @@ def dense_ranks(days: Days) -> list[int]:
     return [days.rank(add_days(first, i)) for i in range(days_between(first, days.days[-1]) + 1)]
 
 
-def derive(
-    connection: duckdb.DuckDBPyConnection, program: Program, head: str, rules: Sequence[Rule]
-) -> None:
+def derive(connection: duckdb.DuckDBPyConnection, program: Program, head: str, rules: Sequence[Rule]) -> None:
     """The rows of a relation that does not need itself."""
     writer = Writer(program.relations)
     union = " UNION ".join(writer.rule(rule) for rule in rules)

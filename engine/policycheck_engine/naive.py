@@ -84,7 +84,9 @@ class World:
             case Atom():
                 yield from self.match_atom(literal, env)
             case Compare():
-                if holds(literal.op, self.value(literal.left, env), self.value(literal.right, env), literal.sure):
+                if holds(
+                    literal.op, self.value(literal.left, env), self.value(literal.right, env), literal.sure
+                ):
                     yield env
             case Member():
                 value = self.value(literal.term, env)
@@ -159,10 +161,14 @@ class World:
     def gap(self, values: Sequence[Value], start: Value, end: Value, literal: Aggregate) -> Value:
         if start is None or end is None or (None in values and literal.bound == "low"):
             return None
-        days = self.days(literal.unit) if literal.unit not in ("days", "weeks") else None
-        if literal.unit not in ("days", "weeks") and days is None:
-            return None
-        return largest_gap([str(v) for v in values if v is not None], str(start), str(end), literal.unit, days)
+        days = None
+        if literal.unit is not None and literal.unit not in ("days", "weeks"):
+            days = self.days(literal.unit)
+            if days is None:
+                return None
+        return largest_gap(
+            [str(v) for v in values if v is not None], str(start), str(end), literal.unit, days
+        )
 
 
 def largest_gap(dates: Iterable[str], start: str, end: str, unit: str | None, days: Days | None) -> Value:
@@ -207,7 +213,7 @@ def total(rows: set[Row], literal: Aggregate, bound: str) -> Value:
         return len(known) or (1 if rows else 0)
     weights = [row[-1] or 0 for row in known]
     if all(isinstance(w, int) for w in weights):
-        return sum(weights)  # type: ignore[arg-type]
+        return sum(int(w) for w in weights)
     return sum(int(float(w) * MILLION + 0.5) for w in weights) / MILLION
 
 
@@ -215,7 +221,7 @@ def ratio(part: Value, rest: Value) -> Value:
     """Part of the whole; unknown when either is, or when there is nothing."""
     if part is None or rest is None or part + rest == 0:  # type: ignore[operator]
         return None
-    return float(part) / float(part + rest)  # type: ignore[arg-type,operator]
+    return float(part) / float(part + rest)  # type: ignore[operator]
 
 
 def extreme(values: Sequence[Value], literal: Aggregate) -> Value:
@@ -226,4 +232,4 @@ def extreme(values: Sequence[Value], literal: Aggregate) -> Value:
     known = [v for v in values if v is not None]
     if not known:
         return None
-    return max(known) if literal.kind == "max" else min(known)  # type: ignore[type-var]
+    return max(known) if literal.kind == "max" else min(known)

@@ -110,8 +110,14 @@ def judge(norm: Norm, split: Split, facts: Facts) -> list[Judged]:
     width = len(split.program.relations[norm.case].columns)
     case = _Reading(norm.case, split, facts, width)
     fails, pending = _Reading(norm.fails, split, facts, width), _Reading(norm.pending, split, facts, width)
-    excused, explained = _Reading(norm.excused, split, facts, width), _Reading(norm.explained, split, facts, width)
-    unanswered, minor = _Reading(norm.unanswered, split, facts, width), _Reading(norm.minor, split, facts, width)
+    excused, explained = (
+        _Reading(norm.excused, split, facts, width),
+        _Reading(norm.explained, split, facts, width),
+    )
+    unanswered, minor = (
+        _Reading(norm.unanswered, split, facts, width),
+        _Reading(norm.minor, split, facts, width),
+    )
     notes = [_Reading(name, split, facts, width) for name in norm.notes]
     places = [_place(case.columns, name) for name in norm.subject]
     subjects: dict[Row, list[tuple[Row, Verdict]]] = {}
@@ -135,9 +141,16 @@ def judge(norm: Norm, split: Split, facts: Facts) -> list[Judged]:
             result.decisive.append(case.named(row))
             source = {"excused": excused, "explained": explained}.get(outcome, fails)
             shown = source.maybe.get(row) or fails.maybe.get(row) or []
-            result.shown += [source.named(r) if r in source.maybe.get(row, ()) else fails.named(r) for r in sorted(shown, key=str)]
-            result.notes += [(i, n.named(r)) for i, n in enumerate(notes) for r in sorted(n.sure.get(row, ()), key=str)]
-            result.minor = (row in minor.sure) if len(result.decisive) == 1 else result.minor and row in minor.sure
+            result.shown += [
+                source.named(r) if r in source.maybe.get(row, ()) else fails.named(r)
+                for r in sorted(shown, key=str)
+            ]
+            result.notes += [
+                (i, n.named(r)) for i, n in enumerate(notes) for r in sorted(n.sure.get(row, ()), key=str)
+            ]
+            result.minor = (
+                (row in minor.sure) if len(result.decisive) == 1 else result.minor and row in minor.sure
+            )
         judged.append(result)
     return judged
 

@@ -143,7 +143,7 @@ class _Maker:
 
     def rule(self, rule: Rule, sure: bool) -> Rule:
         scope = self.scope(rule.body, {}, sure)
-        body = self.body(rule.body, scope, sure, set())
+        body = self.body(rule.body, scope, sure, {})
         args: list[tuple[str, Term]] = []
         for name, term in rule.args:
             kind = self.kind(term, scope)
@@ -215,7 +215,7 @@ class _Maker:
     def exact(self, literal: Aggregate, scope: Scope) -> bool:
         for body in (literal.body, literal.against):
             sure, maybe = self.scope(body, scope, True), self.scope(body, scope, False)
-            if self.body(body, sure, True, set(scope)) != self.body(body, maybe, False, set(scope)):
+            if self.body(body, sure, True, scope) != self.body(body, maybe, False, scope):
                 return False
         inner = self.scope(literal.body, scope, False)
         taken = literal.of + (() if literal.weight is None else (literal.weight,))
@@ -223,8 +223,8 @@ class _Maker:
 
     # Bodies in one reading
 
-    def body(self, body: Body, scope: Scope, sure: bool, outer: set[str]) -> Body:
-        """The body's literals in one reading; `outer` are the variables that have a value before it."""
+    def body(self, body: Body, scope: Scope, sure: bool, before: Scope) -> Body:
+        """The body's literals in one reading; `before` is what is known of variables from around it."""
         places = Counter(
             term.name
             for literal in body
@@ -232,11 +232,19 @@ class _Maker:
             for _, term in literal.args
             if isinstance(term, Var)
         )
-        places.update(outer)
+        places.update(before.keys())
+        shaky = {
+            term.name
+            for literal in body
+            if isinstance(literal, Atom)
+            for name, term in literal.args
+            if isinstance(term, Var) and self.column(literal.relation, name).unknown
+        }
+        shaky |= {name for name, kind in before.items() if kind.unknown}
         out: list[Literal] = []
         for literal in body:
             if isinstance(literal, Atom):
-                out += self.atom(literal, scope, sure, places)
+                out += self.atom(literal, scope, sure, places, shaky)
             elif isinstance(literal, Bind) and places[literal.var.name]:
                 out += self.compare(Compare("=", literal.var, literal.term), scope, sure)
             else:
@@ -246,7 +254,7 @@ class _Maker:
         return tuple(out)
 
     def inner(self, body: Body, scope: Scope, sure: bool) -> Body:
-        return self.body(body, self.scope(body, scope, sure), sure, set(scope))
+        return self.body(body, self.scope(body, scope, sure), sure, scope)
 
     def literal(self, literal: Literal, scope: Scope, sure: bool) -> Iterable[Literal]:
         match literal:
@@ -282,7 +290,9 @@ class _Maker:
             Bind(Var(high(literal.var.name)), bound(literal.term, scope, "high")),
         ]
 
-    def atom(self, atom: Atom, scope: Scope, sure: bool, places: Counter[str]) -> Iterable[Literal]:
+    def atom(
+        self, atom: Atom, scope: Scope, sure: bool, places: Counter[str], shaky: set[str]
+    ) -> Iterable[Literal]:
         name = possible(atom.relation) if not sure and atom.relation in self.split else atom.relation
         args: list[tuple[str, Term]] = []
         extra: list[Literal] = []
@@ -302,7 +312,8 @@ class _Maker:
                 extra += self.compare(Compare("=", Var(fresh), term), scope | {fresh: kind}, sure)
             else:
                 args.append((column, term))
-                tolerant = tolerant or (compared and (kind.unknown or mine.unknown))
+                unsure = kind.unknown or mine.unknown or (isinstance(term, Var) and term.name in shaky)
+                tolerant = tolerant or (compared and unsure)
         flag = sure or not tolerant
         return [replace(atom, relation=name, args=tuple(args), sure=flag), *extra]
 
@@ -364,9 +375,13 @@ class _Maker:
 
     def bounded_aggregate(self, literal: Aggregate, scope: Scope, side: Bound, into: str) -> Aggregate:
         certain = side == "exact" or (side == "low") == RISING[literal.kind]
+        inner = self.scope(literal.body, scope, certain)
+        weighed: Bound = side if literal.kind in ("sum", "max", "min") else "exact"
         return replace(
             literal,
             into=Var(into),
+            of=tuple(bound(t, inner, "exact") for t in literal.of),
+            weight=None if literal.weight is None else bound(literal.weight, inner, weighed),
             body=self.inner(literal.body, scope, certain),
             against=self.inner(literal.against, scope, side == "exact" or not certain),
             window=tuple(bound(t, scope, "exact") for t in literal.window) if literal.window else None,  # type: ignore[arg-type]

@@ -164,7 +164,9 @@ class Writer:
             flipped = {"low": "high", "high": "low", "exact": "exact"}[literal.bound]
             part = self.total(literal, literal.body, literal.bound, env)
             rest = self.total(literal, literal.against, flipped, env)
-            ratio = "CASE WHEN p.v + r.v = 0 THEN NULL ELSE CAST(p.v AS DOUBLE) / CAST(p.v + r.v AS DOUBLE) END"
+            ratio = (
+                "CASE WHEN p.v + r.v = 0 THEN NULL ELSE CAST(p.v AS DOUBLE) / CAST(p.v + r.v AS DOUBLE) END"
+            )
             return f"SELECT {ratio} AS v FROM ({part}) AS p, ({rest}) AS r"
         if literal.kind in ("count", "sum"):
             return self.total(literal, literal.body, literal.bound, env)
@@ -196,7 +198,9 @@ class Writer:
         elif self.whole(literal, body):
             value = f"CAST(coalesce(sum(coalesce(w, 0)){known}, 0) AS BIGINT)"
         else:
-            value = f"coalesce(sum(CAST(floor(coalesce(w, 0) * 1000000 + 0.5) AS BIGINT)){known}, 0) / 1000000.0"
+            value = (
+                f"coalesce(sum(CAST(floor(coalesce(w, 0) * 1000000 + 0.5) AS BIGINT)){known}, 0) / 1000000.0"
+            )
             value = f"CAST({value} AS DOUBLE)"
         if bound == "high" and unknown:
             some = " OR ".join(f"{name} IS NULL" for name in unknown)
@@ -227,8 +231,9 @@ class Writer:
             f" list(DISTINCT {number}(w)) FILTER (WHERE w > s AND w < e) AS inside FROM ({rows}) AS q"
         )
         places = (
-            f"SELECT unsure, list_sort(list_concat([coalesce(earlier, {number}({start}))], coalesce(inside, []),"
-            f" [greatest({number}({start}), {number}({end}))])) AS p FROM ({marks}) AS m"
+            f"SELECT unsure, list_sort(list_concat([coalesce(earlier, {number}({start}))],"
+            f" coalesce(inside, []), [greatest({number}({start}), {number}({end}))])) AS p"
+            f" FROM ({marks}) AS m"
         )
         value = "list_max([p[i + 1] - p[i] for i in range(1, len(p))])"
         if literal.unit == "weeks":

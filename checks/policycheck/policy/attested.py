@@ -47,7 +47,9 @@ def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[
             {"any": missing},
             {"not": answers.given(["no", "partly"], answers.roles)},
         ],
-        "minor_when": {"any": [answers.given(["partly"], answers.roles), answers.given(["yes"], answers.roles)]},
+        "minor_when": {
+            "any": [answers.given(["partly"], answers.roles), answers.given(["yes"], answers.roles)]
+        },
         "message": _message(clause, data),
         "remedy": f"To be signed by: {', '.join(answers.roles)}. Evidence: {data['evidence']}",
         "examples": data.get("examples", {}),

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from policycheck.errors import Problem
-from policycheck.yamlfile import Place
 from policycheck_engine import (
     NOTHING,
     Aggregate,
@@ -22,10 +20,12 @@ from policycheck_engine import (
     Member,
     Not,
     Term,
-    Value,
     Var,
     nearest,
 )
+
+from policycheck.errors import Problem
+from policycheck.yamlfile import Place
 
 ORDER = {
     "before": "<",
@@ -99,7 +99,9 @@ class BodyWriter:
             yield Not(self.body(value, here), origin=here)
         elif key == "any":
             if not isinstance(value, list) or not value:
-                self.problem(here, "no-alternatives", "`any` needs a list of bodies", "write `any: [body, body]`")
+                self.problem(
+                    here, "no-alternatives", "`any` needs a list of bodies", "write `any: [body, body]`"
+                )
                 return
             yield Either(tuple(self.body(v, here / i) for i, v in enumerate(value)), origin=here)
         elif key == "every":
@@ -168,8 +170,8 @@ class BodyWriter:
         data = self.listed(data)
         if isinstance(data, list):
             data = {"one_of": data}
-        if not isinstance(data, Mapping) or any(key not in TESTS for key in data) and not any(
-            key in TESTS for key in data
+        if not isinstance(data, Mapping) or (
+            any(key not in TESTS for key in data) and not any(key in TESTS for key in data)
         ):
             data = {"is": data}
         for key, value in data.items():
@@ -203,9 +205,7 @@ class BodyWriter:
 
     def equal(self, term: Term, data: Any, place: Place) -> Iterator[Literal]:
         other = self.term(data, place)
-        if isinstance(term, Var) and isinstance(other, Call):
-            yield Bind(term, other, origin=place)
-        elif isinstance(term, Var) and isinstance(other, Var):
+        if isinstance(term, Var):
             yield Bind(term, other, origin=place)
         else:
             yield Compare("=", term, other, origin=place)
@@ -229,7 +229,9 @@ class BodyWriter:
             return Const(data, origin=place)
         if isinstance(data, Mapping):
             return self.computed(data, place)
-        self.problem(place, "no-term", f"`{data}` is no value here", "write a value, a variable or a computation")
+        self.problem(
+            place, "no-term", f"`{data}` is no value here", "write a value, a variable or a computation"
+        )
         return Const("", origin=place)
 
     def computed(self, data: Mapping[str, Any], place: Place) -> Term:
@@ -239,7 +241,10 @@ class BodyWriter:
             if unit in data and keys in ({unit, "after"}, {unit, "before"}):
                 return self.shift(unit, data, place)
             if keys == {f"{unit}_from", "to"}:
-                ends = (self.term(data[f"{unit}_from"], place / f"{unit}_from"), self.term(data["to"], place / "to"))
+                ends = (
+                    self.term(data[f"{unit}_from"], place / f"{unit}_from"),
+                    self.term(data["to"], place / "to"),
+                )
                 if unit in self.words.calendars:
                     return Call("between", ends, unit, origin=place)
                 if unit in ("days", "weeks", "minutes"):
@@ -289,13 +294,25 @@ class BodyWriter:
         word = next(key for key in data if key in AGGREGATES)
         for key in data:
             if key != word and key not in AGGREGATE_KEYS:
-                hint = "write it as a list item of its own" if key in self.words.relations else nearest(key, AGGREGATE_KEYS)
-                self.problem(place / key, "unknown-key", f"`{key}` cannot stand beside `{word}`", hint, key=True)
+                hint = (
+                    "write it as a list item of its own"
+                    if key in self.words.relations
+                    else nearest(key, AGGREGATE_KEYS)
+                )
+                self.problem(
+                    place / key, "unknown-key", f"`{key}` cannot stand beside `{word}`", hint, key=True
+                )
                 return
-        needed = {"share": ("of", "have"), "sum": ("each", "where"), "largest_gap": ("where", "from", "to", "in")}
+        needed = {
+            "share": ("of", "have"),
+            "sum": ("each", "where"),
+            "largest_gap": ("where", "from", "to", "in"),
+        }
         missing = [key for key in needed.get(word, ("where",)) if key not in data]
         if missing:
-            self.problem(place / word, "missing-key", f"`{word}` needs `{missing[0]}` beside it", "", key=True)
+            self.problem(
+                place / word, "missing-key", f"`{word}` needs `{missing[0]}` beside it", "", key=True
+            )
             return
         into = self.result(data, place)
         yield WRITERS[word](self, word, data, place, into)

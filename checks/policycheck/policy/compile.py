@@ -12,10 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policycheck.errors import PolicyError, Problem
-from policycheck.policy.bodies import BodyWriter, Vocabulary
-from policycheck.policy.model import Definition, Policy, RuleText
-from policycheck.yamlfile import Place
 from policycheck_engine import (
     Aggregate,
     Atom,
@@ -36,6 +32,11 @@ from policycheck_engine import (
 from policycheck_engine.norms import Norm
 from policycheck_engine.program import variables
 from policycheck_engine.strata import reads
+
+from policycheck.errors import PolicyError, Problem
+from policycheck.policy.bodies import BodyWriter, Vocabulary
+from policycheck.policy.model import Definition, Policy, RuleText
+from policycheck.yamlfile import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def alternatives(data: Any, place: Place) -> list[tuple[list[Any], list[Place]]]
     rest = {key: value for key, value in data.items() if key != "any"}
     around: list[Any] = [rest] if rest else []
     return [
-        ([*around, body], [*([place] if rest else []), place / "any" / i]) for i, body in enumerate(data["any"])
+        ([*around, body], [*([place] if rest else []), place / "any" / i])
+        for i, body in enumerate(data["any"])
     ]
 
 
@@ -183,9 +185,7 @@ def given_by(body: Body) -> list[str]:
 class _RuleWriter:
     """Writes one rule: its case, its failures, and what else is known of them."""
 
-    def __init__(
-        self, rule: RuleText, words: Vocabulary, problems: list[Problem], setting: Setting
-    ) -> None:
+    def __init__(self, rule: RuleText, words: Vocabulary, problems: list[Problem], setting: Setting) -> None:
         self.text, self.data, self.place = rule, rule.data, rule.place
         self.words, self.problems, self.setting = words, problems, setting
         self.writer = BodyWriter(words, problems)
@@ -242,7 +242,11 @@ class _RuleWriter:
             out.append(Not(self.writer.body(unless, place), origin=place))
         if "dated" in self.data:
             date = self.writer.variable(self.data["dated"], self.place / "dated")
-            for op, day in ((">=", self.setting.first_day), ("<", self.setting.next_version), ("<=", self.setting.as_of)):
+            for op, day in (
+                (">=", self.setting.first_day),
+                ("<", self.setting.next_version),
+                ("<=", self.setting.as_of),
+            ):
                 if day is not None:
                     out.append(Compare(op, date, Const(day), origin=self.place / "dated"))  # type: ignore[arg-type]
         return tuple(out)
@@ -251,7 +255,9 @@ class _RuleWriter:
         """What it is to fail, and the variables that show it."""
         if ("require" in self.data) == ("forbid" in self.data):
             message = f"rule `{self.text.id}` needs either `require` or `forbid`"
-            self.problems.append(self.place.problem("no-requirement", message, "say what a case must or must not be"))
+            self.problems.append(
+                self.place.problem("no-requirement", message, "say what a case must or must not be")
+            )
             return [], ()
         if "require" in self.data:
             return [], (Not(self.body("require"), origin=self.place / "require"),)
@@ -279,7 +285,9 @@ class _RuleWriter:
         if isinstance(term, Const) and isinstance(term.value, int | float):
             return float(term.value)
         message = f"`{self.data[key]}` is no number"
-        self.problems.append((self.place / key).problem("not-a-number", message, "write a number or a parameter"))
+        self.problems.append(
+            (self.place / key).problem("not-a-number", message, "write a number or a parameter")
+        )
         return None
 
     def pending(self, cases: list[str], failure: Atom) -> str | None:
@@ -291,7 +299,9 @@ class _RuleWriter:
             return None
         due = self.writer.term(self.data["due"], self.place / "due")
         origin = self.place / "due"
-        return self.derive("pending", cases, (failure, Compare(">=", due, Const(self.setting.as_of), origin=origin)))
+        return self.derive(
+            "pending", cases, (failure, Compare(">=", due, Const(self.setting.as_of), origin=origin))
+        )
 
     def about(self, key: str, kind: str, failure: Atom) -> str | None:
         """The failures that match a body, with the variables it gives."""
@@ -345,5 +355,3 @@ class _RuleWriter:
                 self.problems.append(place.problem("unbound-variable", message, hint))
             else:
                 self.writer.places.setdefault(name, []).append(place)
-
-

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from policycheck_engine import nearest
+
 from policycheck.errors import UsageError
 from policycheck.policy.load import VERSION
 from policycheck.yamlfile import load
-from policycheck_engine import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ def named_pack(name: str) -> Pack:
     if Path(base).is_dir():
         pack = pack_at(Path(base))
         if pack is None:
-            raise UsageError(f"the folder `{base}` has no policy.yaml, nor folders named by a date that have one")
+            raise UsageError(
+                f"the folder `{base}` has no policy.yaml, nor folders named by a date that have one"
+            )
     else:
         known = {p.id: p for p in packs(shipped())}
         pack = known.get(base)

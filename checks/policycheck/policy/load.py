@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from policycheck_engine import nearest
+
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import (
@@ -22,7 +24,6 @@ from policycheck.policy.model import (
 from policycheck.records.model import RecordModel, load_model
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, Place, load
-from policycheck_engine import nearest
 
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -104,7 +105,7 @@ class _Reader:
                     )
                 )
         self.cite()
-        examples = {}
+        examples: dict[str, Any] = {}
         if (folder / "examples.yaml").is_file():
             examples = _document(folder / "examples.yaml", "examples", self.problems).data or {}
         policy = Policy(

@@ -6,14 +6,16 @@ through value by value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from policycheck_engine import NEVER, NONE, Relation, Row, Value, canonical, nearest
+
 from policycheck.errors import Problem
+from policycheck.messages import MONTHS
 from policycheck.records.model import Field, RecordModel, RelationModel
 from policycheck.records.read import Raw, RawTable
-from policycheck_engine import NEVER, NONE, Relation, Row, Value, canonical, nearest
 
 SHOWN = 3
 """How many places of one kind of problem are shown before the rest is counted."""
@@ -111,7 +113,9 @@ def build_table(
         names = list(columns)
         for i in sorted(bad):
             wrong = found.bad_fields[relation.name, i]
-            doubtful.append(tuple(None if n in wrong or "" in wrong else v for n, v in zip(names, rows[i], strict=True)))
+            doubtful.append(
+                tuple(None if n in wrong or "" in wrong else v for n, v in zip(names, rows[i], strict=True))
+            )
         kept = [i for i in range(len(rows)) if i not in bad]
         rows = [rows[i] for i in kept]
         places = _renumbered(raw.place, kept)
@@ -143,9 +147,7 @@ def check_fields(table: RawTable, model: RecordModel, found: Findings) -> dict[s
     }
 
 
-def check_column(
-    column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings
-) -> list[Value]:
+def check_column(column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings) -> list[Value]:
     """A column in canonical values."""
     out: list[Value] = column
     if None in column:
@@ -172,9 +174,7 @@ def check_column(
     return out
 
 
-def missing_values(
-    column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings
-) -> list[Value]:
+def missing_values(column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings) -> list[Value]:
     """The column with what the model says a missing value means."""
     if f.missing == "required":
         for i, value in enumerate(column):
@@ -240,11 +240,6 @@ def hinted(value: Any, f: Field, expected: str) -> str:
     return expected
 
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
-
-
 def check_key(
     table: RawTable, relation: RelationModel, columns: Mapping[str, list[Value]], found: Findings
 ) -> None:
@@ -308,5 +303,3 @@ def check_spans(
                 verb = "before" if a > b else "when"  # type: ignore[operator]
                 message = f"it ends {verb} it starts: `{start}` is {a}, `{end}` is {b}"
                 found.add(table, i, end, "reversed-span", message, "exchange them, or correct one")
-
-

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from policycheck_engine import Column, Type, nearest
+
 from policycheck.errors import PolicyError, Problem
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, Place, load
-from policycheck_engine import Column, Type, nearest
 
 Missing = Literal["required", "unknown", "none", "never", "blank"]
 
@@ -96,7 +97,7 @@ class RecordModel:
         """What an id identifies: the relation whose single key it is, or refers to."""
         model = self.relations[relation]
         target = model.fields[name].to
-        if target in self.relations and len(self.relations[target].key) == 1:
+        if target is not None and target in self.relations and len(self.relations[target].key) == 1:
             return target
         return relation if model.key == (name,) else None
 
@@ -171,7 +172,7 @@ def relation_model(name: str, data: Mapping[str, Any]) -> RelationModel:
 
 def field_model(name: str, data: Mapping[str, Any]) -> Field:
     """One field of the document."""
-    type_ = "text" if data["type"] == "id" else data["type"]
+    type_: Type = "text" if data["type"] == "id" else data["type"]
     return Field(
         name=name,
         type=type_,

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from policycheck_engine import Type, nearest
+
 from policycheck.errors import Problem, RecordsError, UsageError, shown_path
 from policycheck.records.model import RecordModel, RelationModel
-from policycheck_engine import Type, nearest
 
 RawRow = Mapping[str, Any]
 
@@ -80,7 +81,9 @@ def load_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         where = f"{error.lineno}:{error.colno}"
         help_ = "a comma or a quotation mark may be missing just before this place"
-        raise RecordsError([Problem(name, where, "bad-json", f"is not valid JSON: {error.msg}", help_)]) from None
+        raise RecordsError(
+            [Problem(name, where, "bad-json", f"is not valid JSON: {error.msg}", help_)]
+        ) from None
     except UnicodeDecodeError:
         raise RecordsError([Problem(name, "", "not-text", "is not UTF-8 text", "save it as UTF-8")]) from None
     except RecursionError:
@@ -154,7 +157,9 @@ def nested_in(
         items = parent[name]
         if not isinstance(items, list):
             message = f"`{name}` is not a list"
-            problems.append(Problem(table.source, f"{table.place(i)}/{name}", "not-a-list", message, "write `[...]`"))
+            problems.append(
+                Problem(table.source, f"{table.place(i)}/{name}", "not-a-list", message, "write `[...]`")
+            )
             continue
         key = {k: parent.get(k) for k in keys}
         for j, item in enumerate(items):
@@ -168,7 +173,9 @@ def nested_in(
 
     if child.name in raw:
         message = f"`{child.name}` is given both as a relation and inside `{table.relation}`"
-        problems.append(Problem(table.source, "", "relation-twice", message, "give it in one of the two ways"))
+        problems.append(
+            Problem(table.source, "", "relation-twice", message, "give it in one of the two ways")
+        )
         return
     add(raw, RawTable(child.name, table.source, rows, place), model, problems)
 
@@ -213,14 +220,20 @@ def read_ndjson(file: Path, relation: RelationModel | None, problems: list[Probl
             except json.JSONDecodeError as error:
                 where = f"{number}:{error.colno}"
                 message = f"this line is not valid JSON: {error.msg}"
-                problems.append(Problem(shown_path(file), where, "bad-json", message, "write one object a line"))
+                problems.append(
+                    Problem(shown_path(file), where, "bad-json", message, "write one object a line")
+                )
     return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}")
 
 
 def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
     """A header and one row a line; a blank cell is a blank text, and a missing value in every other field."""
     types = {name: f.type for name, f in relation.fields.items()} if relation else {}
-    texts = {name for name, f in relation.fields.items() if blank_is_text(f.type, f.missing)} if relation else set()
+    texts = (
+        {name for name, f in relation.fields.items() if blank_is_text(f.type, f.missing)}
+        if relation
+        else set()
+    )
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
         header = [name.strip() for name in next(reader, [])]
@@ -232,7 +245,9 @@ def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]
             if len(cells) > len(header):
                 message = f"this row has {len(cells)} cells and the header {len(header)}"
                 help_ = "put a value that has a comma in it into quotation marks"
-                problems.append(Problem(shown_path(file), f"line {reader.line_num}", "long-row", message, help_))
+                problems.append(
+                    Problem(shown_path(file), f"line {reader.line_num}", "long-row", message, help_)
+                )
                 continue
             values = {
                 name: cell_value(cell, types.get(name), name in texts)
@@ -260,7 +275,9 @@ def cell_value(cell: str, type_: Type | None, keep_blank: bool) -> Any:
             except ValueError:
                 continue
     if type_ == "bool":
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower(), text)
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            text.lower(), text
+        )
     return text
 
 
@@ -292,6 +309,9 @@ def plain(value: Any) -> Any:
 
 
 Reader = Callable[[Path, RelationModel | None, list[Problem]], RawTable]
-READERS: dict[str, Reader] = {".ndjson": read_ndjson, ".jsonl": read_ndjson, ".csv": read_csv, ".parquet": read_parquet}
-
-
+READERS: dict[str, Reader] = {
+    ".ndjson": read_ndjson,
+    ".jsonl": read_ndjson,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}

@@ -83,7 +83,7 @@ def counted(outcomes: Mapping[str, int]) -> dict[str, int]:
 def severities(findings: tuple[Finding, ...]) -> dict[str, int]:
     """How many breaches there are of each severity."""
     breaches = Counter(f.severity for f in findings if f.outcome == "breach")
-    return {name: breaches.get(name, 0) for name in ("critical", "major", "minor")}  # type: ignore[call-overload]
+    return {name: breaches.get(name, 0) for name in ("critical", "major", "minor")}
 
 
 def rule_as_json(rule: RuleResult) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def head(form: Form) -> Iterator[str]:
         yield f"The school has set {p['name']} to {p['value']} (usually {p['usual']})."
     if records["left_out"]:
         yield ""
-        yield f"LEFT OUT: {len(records['left_out']):,} problems in the records; what depends on these rows is undecided."
+        count = f"{len(records['left_out']):,}"
+        yield f"LEFT OUT: {count} problems in the records; what depends on these rows is undecided."
         for p in records["left_out"][:10]:
             yield f"  {p['source']}{':' if p['source'] else ''} {p['at']}: {p['message']}"
 
@@ -88,7 +89,9 @@ def summary(form: Form) -> str:
         ]
     )
     heads = ["section", *used, "met of decided", "judged", "rules not exercised"]
-    return tabulate(rows, heads, tablefmt="simple", intfmt=",", colalign=["left"] + ["right"] * (len(heads) - 1))
+    return tabulate(
+        rows, heads, tablefmt="simple", intfmt=",", colalign=["left"] + ["right"] * (len(heads) - 1)
+    )
 
 
 def one_finding(finding: Form) -> Iterator[str]:
@@ -108,7 +111,9 @@ def one_finding(finding: Form) -> Iterator[str]:
 
 
 def wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False
+    )
 
 
 def last_line(form: Form) -> str:
