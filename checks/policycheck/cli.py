@@ -219,10 +219,11 @@ def test(
     only: Annotated[list[str] | None, typer.Option(help="Only this rule or clause.")] = None,
 ) -> int:
     """Run the examples of a policy's rules and the scenarios beside it."""
+    from policycheck.policy.compile import check_whole
     from policycheck.policy.find import find_pack
     from policycheck.policy.load import load_policy
     from policycheck.run import chosen_rules
-    from policycheck.trials import check_whole, example_trials, scenario_trials
+    from policycheck.trials import example_trials, scenario_trials
 
     failed = held = 0
     for _, folder in find_pack(policy, None).versions:

@@ -33,6 +33,7 @@ class RecordPlace:
     """A record that a finding rests on: where it stands in which source."""
 
     relation: str
+    id: str
     source: str
     at: str
 
@@ -125,7 +126,8 @@ class _Maker:
             subject=judged.subject,
             message=self.message(rule, norm, judged, outcome, missing),
             records=tuple(
-                RecordPlace(r, self.tables[r].source, self.tables[r].places(i)) for r, i in records
+                RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
+                for r, i in records
             ),
             remedy=filled(
                 str(rule.data.get("remedy", "")),
@@ -178,6 +180,11 @@ class _Maker:
                     yield relation, index
                     if len(seen) >= RECORDS_SHOWN:
                         return
+
+    def key(self, relation: str, index: int) -> str:
+        table = self.tables[relation]
+        fields = self.compiled.policy.model.relations[relation].key
+        return ",".join(str(table.rows[index][table.relation.index(f)]) for f in fields)
 
     def domains(self, norm: Norm) -> dict[str, str]:
         found: dict[str, str] = {}

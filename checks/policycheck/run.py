@@ -112,6 +112,11 @@ def run(
     current = policies[-1][0]
     refuse_other_school(current, info)
     chosen = chosen_rules(current, sections, only)
+    if info.as_of is None and any(needs_as_of(p) for p, _, _ in policies):
+        raise UsageError(
+            "the records do not say up to which day to judge them: add the term to their "
+            f"`{model.frame.term['relation'] if model.frame.term else 'terms'}`, or give --as-of YYYY-MM-DD"
+        )
     overridden = checked_parameters(current, parameters or {})
     base = {name: table.relation for name, table in tables.items()}
     results: list[RuleResult] = []
@@ -240,6 +245,13 @@ def versions_in_force(
     if not out:
         raise UsageError(f"no version of `{pack.id}` was in force by {info.as_of}")
     return [(v, None if i == len(out) - 1 else u, f) for i, (v, u, f) in enumerate(out)]
+
+
+def needs_as_of(policy: Policy) -> bool:
+    """Whether anything in a policy looks at the as-of date."""
+    if any(rule.attested for rule in policy.rules.values()):
+        return True
+    return any("$as_of" in file.read_text(encoding="utf-8") for file in policy.folder.glob("*.yaml"))
 
 
 def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Relation, nearest
+from policycheck_engine import nearest
 
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.findings import Finding, findings_of
@@ -144,11 +144,12 @@ def laid(
             continue
         key = model.relations[name].key
         for row in deepcopy(new):
-            same = next((r for r in rows[name] if key and all(r.get(k) == row.get(k) for k in key)), None)
+            whole = {**defaults.get(name, {}), **row}
+            same = next((r for r in rows[name] if key and all(r.get(k) == whole.get(k) for k in key)), None)
             if same is not None:
                 same.update(row)
             else:
-                rows[name].append({**defaults.get(name, {}), **row})
+                rows[name].append(whole)
     for name, out in layer.get("without", {}).items():
         rows[name] = [
             r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)
@@ -215,17 +216,6 @@ def matches(finding: Finding, expected: Layer) -> bool:
         return False
     if any(finding.subject.get(k) != v for k, v in expected.get("subject", {}).items()):
         return False
-    text = " ".join([finding.message, *finding.notes, *(r.at for r in finding.records)])
-    values = [str(v) for v in finding.subject.values()]
+    text = " ".join([finding.message, *finding.notes, *finding.missing])
+    values = [*map(str, finding.subject.values()), *(r.id for r in finding.records)]
     return all(str(n) in text or str(n) in values for n in expected.get("names", ()))
-
-
-def check_whole(policy: Policy) -> None:
-    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
-    base = {
-        name: Relation(
-            name, tuple(policy.model.column(name, f, m.missing == "unknown") for f, m in r.fields.items())
-        )
-        for name, r in policy.model.relations.items()
-    }
-    compile_policy(policy, base, Setting(policy.examples.get("as_of", "2000-01-01"), {}))

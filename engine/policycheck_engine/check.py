@@ -153,10 +153,11 @@ def _unbound_in(body: Body, bound: set[str]) -> Iterator[Problem]:
 def _unbound(term: Term, bound: set[str], origin: object) -> Iterator[Problem]:
     for var in variables(term):
         if var.name not in bound:
+            names = [name for name in bound if name[0] != "_"]
             yield Problem(
                 "unbound-variable",
                 f"nothing gives `${var.name}` a value here",
-                nearest(var.name, bound) or f"give it one from a relation: `field: ${var.name}`",
+                nearest(var.name, names) or f"give it one from a relation: `field: ${var.name}`",
                 var.origin or origin,
             )
 
@@ -335,8 +336,7 @@ class _Checker:
         term = self.term(term, scope)
         other = column_of(term, scope)
         if other is not None:
-            name = f"`${term.name}`" if isinstance(term, Var) else "the value"
-            self.alike(other, name, column, field, term.origin or atom.origin)
+            self.alike(other, said(term), column, field, term.origin or atom.origin)
         return term
 
     def alike(self, one: Column, one_name: str, two: Column, two_name: str, origin: object) -> None:
@@ -466,6 +466,8 @@ def a(type_: str) -> str:
 
 def said(term: Term | None) -> str:
     """A term in the author's words."""
+    if isinstance(term, Var) and term.name.startswith("_"):
+        return f"`{term.name[1:].partition('~')[0]}`"
     if isinstance(term, Var):
         return f"`${term.name}`"
     if isinstance(term, Const):

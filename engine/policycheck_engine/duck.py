@@ -37,7 +37,7 @@ CREATE MACRO pc_add_minutes(x, n) AS
     ELSE strftime(CAST(x AS TIMESTAMP) + to_minutes(n), '%Y-%m-%dT%H:%M:%S') END;
 CREATE MACRO pc_far(a, b, never, near) AS CASE
     WHEN a IS NULL OR b IS NULL THEN NULL WHEN a = b THEN 0
-    WHEN b = never THEN {FAR} WHEN a = never THEN -{FAR} ELSE near END;
+    WHEN b = never THEN {FAR} WHEN a = never THEN 0 ELSE greatest(0, near) END;
 CREATE MACRO pc_days_between(a, b) AS
     pc_far(left(a, 10), left(b, 10), '{NEVER_DATE}', date_diff('day', pc_date(a), pc_date(b)));
 CREATE MACRO pc_weeks_between(a, b) AS pc_rounded(pc_days_between(a, b) / 7);

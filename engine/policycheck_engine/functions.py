@@ -37,12 +37,12 @@ class Days:
         return bisect_right(self.days, week_of(date) if self.by_week else date)
 
     def between(self, start: str, end: str) -> int:
-        """How many lie strictly after the start and up to the end."""
+        """How many lie strictly after the start and up to the end; none when the end comes first."""
         if start == end:
             return 0
         if NEVER_DATE in (start, end):
-            return FAR if end == NEVER_DATE else -FAR
-        return self.rank(end) - self.rank(start)
+            return FAR if end == NEVER_DATE else 0
+        return max(0, self.rank(end) - self.rank(start))
 
     def shift(self, date: str, steps: int) -> str | None:
         """The n-th day after the date, or before it; never past the last one, unknown before the first."""
@@ -110,8 +110,8 @@ def days_between(start: str, end: str) -> int:
     if start == end:
         return 0
     if NEVER_DATE in (start, end):
-        return FAR if end == NEVER_DATE else -FAR
-    return (dt.date.fromisoformat(end) - dt.date.fromisoformat(start)).days
+        return FAR if end == NEVER_DATE else 0
+    return max(0, (dt.date.fromisoformat(end) - dt.date.fromisoformat(start)).days)
 
 
 def weeks_between(start: str, end: str) -> float:
@@ -122,7 +122,9 @@ def minutes_between(start: str, end: str) -> int:
     if start == end:
         return 0
     if NEVER["datetime"] in (start, end):
-        return FAR if end == NEVER["datetime"] else -FAR
+        return FAR if end == NEVER["datetime"] else 0
+    if end < start:
+        return 0
     return int((dt.datetime.fromisoformat(end) - dt.datetime.fromisoformat(start)).total_seconds() // 60)
 
 

@@ -107,90 +107,90 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
 
 def judge(norm: Norm, split: Split, facts: Facts) -> list[Judged]:
     """The outcome of each subject of a norm, in the order of the subjects' values."""
-    width = len(split.program.relations[norm.case].columns)
-    case = _Reading(norm.case, split, facts, width)
-    fails, pending = _Reading(norm.fails, split, facts, width), _Reading(norm.pending, split, facts, width)
-    excused, explained = (
-        _Reading(norm.excused, split, facts, width),
-        _Reading(norm.explained, split, facts, width),
-    )
-    unanswered, minor = (
-        _Reading(norm.unanswered, split, facts, width),
-        _Reading(norm.minor, split, facts, width),
-    )
-    notes = [_Reading(name, split, facts, width) for name in norm.notes]
-    places = [_place(case.columns, name) for name in norm.subject]
+    judge_ = _Judge(norm, split, facts)
+    places = [_place(judge_.case.columns, name) for name in norm.subject]
     subjects: dict[Row, list[tuple[Row, Verdict]]] = {}
-    for row in case.maybe:
-        if row not in fails.maybe:
-            verdict: Verdict = "met" if row in case.sure else "undecided"
-        elif row not in fails.sure or row in unanswered.maybe:
-            verdict = "undecided"
-        else:
-            verdict = _failed(row, pending, excused, explained)
-        subjects.setdefault(tuple(row[p] for p in places), []).append((row, verdict))
-    judged = []
-    for key in sorted(subjects, key=lambda k: [(v is None, str(v)) for v in k]):
-        cases = sorted(subjects[key], key=lambda c: [(v is None, str(v)) for v in c[0]])
-        counts = Counter(verdict for _, verdict in cases)
-        outcome = overall(counts, norm.share, norm.allow)
-        result = Judged(dict(zip(norm.subject, key, strict=True)), outcome, counts)
-        for row, verdict in cases:
-            if verdict != outcome or outcome == "met":
-                continue
-            result.decisive.append(case.named(row))
-            source = {"excused": excused, "explained": explained}.get(outcome, fails)
-            shown = source.maybe.get(row) or fails.maybe.get(row) or []
-            result.shown += [
-                source.named(r) if r in source.maybe.get(row, ()) else fails.named(r)
-                for r in sorted(shown, key=str)
-            ]
-            result.notes += [
-                (i, n.named(r)) for i, n in enumerate(notes) for r in sorted(n.sure.get(row, ()), key=str)
-            ]
-            result.minor = (
-                (row in minor.sure) if len(result.decisive) == 1 else result.minor and row in minor.sure
-            )
-        judged.append(result)
-    return judged
+    for row in judge_.case.maybe:
+        subjects.setdefault(tuple(row[p] for p in places), []).append((row, judge_.verdict(row)))
+    return [judge_.subject(key, subjects[key]) for key in sorted(subjects, key=in_order)]
+
+
+def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
+    """A key to sort rows by, unknowns last."""
+    return tuple((value is None, str(value)) for value in row)
+
+
+class _Judge:
+    """The readings of one norm's relations, and the verdicts they give."""
+
+    def __init__(self, norm: Norm, split: Split, facts: Facts) -> None:
+        width = len(split.program.relations[norm.case].columns)
+
+        def reading(name: str | None) -> _Reading:
+            return _Reading(name, split, facts, width)
+
+        self.norm = norm
+        self.case, self.fails = reading(norm.case), reading(norm.fails)
+        self.pending, self.excused = reading(norm.pending), reading(norm.excused)
+        self.explained, self.minor = reading(norm.explained), reading(norm.minor)
+        self.unanswered = reading(norm.unanswered)
+        self.notes = [reading(name) for name in norm.notes]
+
+    def verdict(self, row: Row) -> Verdict:
+        """What one case is."""
+        if row not in self.fails.maybe:
+            return "met" if row in self.case.sure else "undecided"
+        if row not in self.fails.sure or row in self.unanswered.maybe:
+            return "undecided"
+        milder: tuple[tuple[Verdict, _Reading], ...] = (
+            ("pending", self.pending),
+            ("excused", self.excused),
+            ("explained", self.explained),
+        )
+        for verdict, reading in milder:
+            if row in reading.sure:
+                return verdict
+            if row in reading.maybe:
+                return "undecided"
+        return "breach"
+
+    def subject(self, key: Row, cases: list[tuple[Row, Verdict]]) -> Judged:
+        """What one subject is, with the cases that decided it."""
+        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
+        outcome = overall(counts, self.norm.share, self.norm.allow)
+        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
+        if outcome == "met":
+            return result
+        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
+        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
+        for row in decisive:
+            rows = (source.maybe if outcome == "undecided" else source.sure).get(row, ())
+            result.decisive.append(self.case.named(row))
+            result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
+            for i, note in enumerate(self.notes):
+                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
+        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
+        return result
 
 
 def _place(columns: tuple[str, ...], name: str) -> int:
     return columns.index(name) if name in columns else columns.index(low(name))
 
 
-def _failed(row: Row, pending: _Reading, excused: _Reading, explained: _Reading) -> Verdict:
-    """What a certain failure is: the first of these that is certain; undecided when one is only possible."""
-    readings: tuple[tuple[Verdict, _Reading], ...] = (
-        ("pending", pending),
-        ("excused", excused),
-        ("explained", explained),
-    )
-    for verdict, reading in readings:
-        if row in reading.sure:
-            return verdict
-        if row in reading.maybe:
-            return "undecided"
-    return "breach"
-
-
 def overall(counts: Counter[Verdict], share: float | None, allow: int) -> Verdict:
     """The outcome of a subject whose cases came out like this."""
-    if counts["breach"] and (share is not None or allow):
+    failed, unsure = counts["breach"], counts["undecided"]
+    if (failed or unsure) and (share is not None or allow):
         total = sum(counts.values()) - counts["pending"]
-        failed, unsure = counts["breach"], counts["undecided"]
         if _enough(total, failed + unsure, share, allow):
-            counts = Counter({"met": 1})
-        elif _enough(total, failed, share, allow):
-            counts = Counter({"undecided": 1})
-    elif counts["undecided"] and (share is not None or allow):
-        total = sum(counts.values()) - counts["pending"]
-        if _enough(total, counts["undecided"], share, allow):
-            counts = Counter({"met": 1})
+            return next((v for v in WORST_FIRST[2:] if counts[v]), "met")
+        if _enough(total, failed, share, allow):
+            return "undecided"
     return next(v for v in WORST_FIRST if counts[v])
 
 
 def _enough(total: int, failed: int, share: float | None, allow: int) -> bool:
-    if share is not None and total and (total - failed) / total < share:
-        return False
-    return share is not None or failed <= allow
+    """Whether so many failures can be borne."""
+    if share is not None:
+        return (total - failed) / total >= share
+    return failed <= allow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,8 @@ ORDER = {
     "on_or_after": ">=",
     "at_least": ">=",
 }
+DATES = ("before", "on_or_before", "after", "on_or_after")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 TESTS = ("is", "not", "one_of", "none_of", "blank", *ORDER)
 AGGREGATES = {
     "count": "count",
@@ -194,6 +197,7 @@ class BodyWriter:
                     continue
                 yield Compare("=", Call("is_blank", (term,), origin=here), Const(value), origin=here)
             elif key in ORDER:
+                self.right_kind(key, value, here)
                 yield Compare(ORDER[key], term, self.term(value, here), origin=here)  # type: ignore[arg-type]
             else:
                 self.problem(here, "unknown-test", f"there is no test `{key}`", nearest(key, TESTS), key=True)
@@ -202,6 +206,20 @@ class BodyWriter:
         """The list that a parameter stands for, or what there is."""
         value = self.words.values.get(data[1:]) if isinstance(data, str) and data[:1] == "$" else None
         return list(value) if isinstance(value, list | tuple) else data
+
+    def right_kind(self, key: str, value: Any, place: Place) -> None:
+        """Dates are before or after each other; numbers are less or more."""
+        if isinstance(value, str) and value.startswith("$"):
+            value = self.words.values.get(value[1:], "")
+        number = isinstance(value, int | float)
+        if number and key in DATES:
+            right = next(k for k in ORDER if k not in DATES and ORDER[k] == ORDER[key])
+            message = f"`{key}` compares dates and times, and `{value}` is a number"
+            self.problem(place, "wrong-test", message, f"write `{right}: {value}`", key=True)
+        elif isinstance(value, str) and DATE.fullmatch(value) and key not in DATES:
+            right = next(k for k in DATES if ORDER[k] == ORDER[key])
+            message = f"`{key}` compares numbers, and `{value}` is a date"
+            self.problem(place, "wrong-test", message, f"write `{right}: {value}`", key=True)
 
     def equal(self, term: Term, data: Any, place: Place) -> Iterator[Literal]:
         other = self.term(data, place)
@@ -262,6 +280,9 @@ class BodyWriter:
         known = [*PARTS, *PAIRS, *units, *(f"{u}_from" for u in units)]
         wrong = next((k for k in data if k not in (*known, "after", "before", "to")), None)
         hint = nearest(wrong, known) if wrong else "see `Terms` in docs/language.md"
+        if wrong and not hint:
+            names = ", ".join(f"`{n}`" for n in self.words.calendars) or "none"
+            hint = f"the calendars of the record model: {names}"
         self.problem(place, "unknown-term", f"`{', '.join(data)}` computes nothing", hint)
         return Const("", origin=place)
 
@@ -286,7 +307,8 @@ class BodyWriter:
 
     def fresh_variable(self, place: Place) -> Var:
         self.fresh += 1
-        return Var(f"_{self.fresh}", origin=place)
+        name = next((key for key in reversed(place.path) if isinstance(key, str)), "")
+        return Var(f"_{name}~{self.fresh}", origin=place)
 
     # Aggregates
 

@@ -8,7 +8,7 @@ evidence), and where it has them `pending:`, `excused:`, `explained:`, `minor:`,
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,26 +69,41 @@ def compile_policy(
     words = vocabulary(policy, base, setting)
     rules: list[Rule] = []
     norms = []
+    spoilt: set[str] = set()
+
+    def add(made: list[Rule], before: int) -> None:
+        rules.extend(made)
+        if len(problems) > before:
+            spoilt.update(r.head for r in made)
+
     wanted = set(policy.rules if only is None else only)
     for rule in policy.rules.values():
         if rule.id in wanted:
+            before = len(problems)
             made, norm = _RuleWriter(rule, words, problems, setting).rule()
-            rules += made
+            add(made, before)
             norms.append(norm)
-    if only is None:
-        for definition in policy.definitions.values():
-            rules += compile_definition(definition, words, problems)
-    else:
-        rules += reached_definitions(rules, policy, words, problems)
+    names = list(policy.definitions) if only is None else reached(rules, policy)
+    for name in names:
+        before = len(problems)
+        add(compile_definition(policy.definitions[name], words, problems), before)
     calendars = {
         name: Calendar(name, c.relation, c.field, c.by_week) for name, c in policy.model.calendars.items()
     }
+    program, found = check(Program(dict(base), tuple(without(rules, spoilt)), calendars))
+    problems += [_placed(p.code, p.message, p.help, p.origin, policy) for p in found]
     if problems:
-        raise PolicyError(problems)
-    program, found = check(Program(dict(base), tuple(rules), calendars))
-    if found:
-        raise PolicyError(_placed(p.code, p.message, p.help, p.origin, policy) for p in found)
+        raise PolicyError(dict.fromkeys(problems))
     return Compiled(policy, program, tuple(norms))
+
+
+def without(rules: list[Rule], spoilt: set[str]) -> list[Rule]:
+    """The rules that do not build on those relations, so that one mistake is told once."""
+    while True:
+        more = {r.head for r in rules if any(name in spoilt for name, _, _ in reads(r.body))} - spoilt
+        if not more:
+            return [r for r in rules if r.head not in spoilt]
+        spoilt = spoilt | more
 
 
 def _placed(code: str, message: str, help_: str, origin: object, policy: Policy) -> Problem:
@@ -107,20 +122,27 @@ def vocabulary(policy: Policy, base: Mapping[str, Relation], setting: Setting) -
     return Vocabulary(relations, values, tuple(policy.model.calendars))
 
 
-def reached_definitions(
-    rules: Iterable[Rule], policy: Policy, words: Vocabulary, problems: list[Problem]
-) -> list[Rule]:
+def reached(rules: Iterable[Rule], policy: Policy) -> list[str]:
     """The definitions that rules build on, directly or through others."""
-    found: list[Rule] = []
-    queue, seen = list(rules), set()
+    found: dict[str, None] = {}
+    queue = [name for rule in rules for name, _, _ in reads(rule.body)]
     while queue:
-        for name, _, _ in reads(queue.pop().body):
-            if name in policy.definitions and name not in seen:
-                seen.add(name)
-                made = compile_definition(policy.definitions[name], words, problems)
-                found += made
-                queue += made
-    return found
+        name = queue.pop()
+        if name in policy.definitions and name not in found:
+            found[name] = None
+            queue += mentioned(policy.definitions[name].when)
+    return list(found)
+
+
+def mentioned(data: Any) -> Iterator[str]:
+    """All keys in a body: among them the relations it reads."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield key
+            yield from mentioned(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from mentioned(value)
 
 
 def compile_definition(definition: Definition, words: Vocabulary, problems: list[Problem]) -> list[Rule]:
@@ -156,7 +178,7 @@ def lonely_variables(writer: BodyWriter, problems: list[Problem]) -> None:
     """A variable that stands in one place only is a slip: it asks for nothing."""
     for name, places in writer.places.items():
         if len(places) == 1:
-            others = [n for n in writer.places if n != name]
+            others = [n for n in (*writer.places, *writer.words.values) if n != name]
             hint = nearest(name, others) if nearest(name, others).startswith("did") else ""
             problems.append(
                 places[0].problem(
@@ -355,3 +377,15 @@ class _RuleWriter:
                 self.problems.append(place.problem("unbound-variable", message, hint))
             else:
                 self.writer.places.setdefault(name, []).append(place)
+
+
+def check_whole(policy: Policy) -> None:
+    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
+    model = policy.model
+    base = {
+        name: Relation(
+            name, tuple(model.column(name, f, m.missing == "unknown") for f, m in r.fields.items())
+        )
+        for name, r in model.relations.items()
+    }
+    compile_policy(policy, base, Setting(policy.examples.get("as_of", "2000-01-01"), {}))

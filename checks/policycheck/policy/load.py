@@ -40,8 +40,19 @@ def load_policy(folder: Path, model: RecordModel | None = None) -> Policy:
     reader = _Reader(model or model_of(folder), problems)
     policy = reader.policy(folder, head)
     if problems:
-        raise PolicyError(problems)
+        raise PolicyError([*problems, *compile_problems(policy)])
     return policy
+
+
+def compile_problems(policy: Policy) -> list[Problem]:
+    """What is wrong in the bodies of a policy, so that it is told together with the rest."""
+    from policycheck.policy.compile import check_whole
+
+    try:
+        check_whole(policy)
+    except PolicyError as error:
+        return list(error.problems)
+    return []
 
 
 def model_of(folder: Path) -> RecordModel:
@@ -74,6 +85,7 @@ class _Reader:
         self.problems = problems
         self.definitions: dict[str, Definition] = {}
         self.rules: dict[str, RuleText] = {}
+        self.clauses: dict[str, Clause] = {}
         self.cited: dict[str, list[tuple[str, Place]]] = {}
 
     def policy(self, folder: Path, head: Document) -> Policy:
@@ -123,6 +135,7 @@ class _Reader:
             examples=examples,
         )
         self.check_ranks(policy, head.root)
+        self.check_defined(policy)
         return policy
 
     def parameters(self, data: Mapping[str, Any], root: Place) -> dict[str, Parameter]:
@@ -154,11 +167,21 @@ class _Reader:
 
     def section(self, document: Document, head: Mapping[str, Any]) -> Section:
         data = document.data
+        if data["section"] != document.file.stem:
+            message = f"the section is called `{data['section']}` and its file `{document.file.name}`"
+            place = document.root / "section"
+            self.problems.append(place.problem("section-name", message, "give both the same name"))
         self.define(data, document.root)
         clauses = []
         for i, c in enumerate(data["clauses"]):
             place = document.root / "clauses" / i
             clause = Clause(c["clause"], c, place)
+            if clause.id in self.clauses:
+                message = f"there are two clauses `{clause.id}`"
+                self.problems.append(
+                    (place / "clause").problem("clause-twice", message, "give one another id")
+                )
+            self.clauses[clause.id] = clause
             clauses.append(clause)
             ways = [key for key in ("rules", "attested", "defines") if key in c]
             if len(ways) != 1:
@@ -190,6 +213,10 @@ class _Reader:
             message = f"there are two rules `{r['id']}`"
             self.problems.append((place / "id").problem("rule-twice", message, "give one another id"))
             return
+        if not (r["id"] == clause.id or r["id"].startswith(clause.id + ".")):
+            message = f"rule `{r['id']}` stands under clause `{clause.id}`"
+            help_ = f"call it `{clause.id}` or `{clause.id}.word`"
+            self.problems.append((place / "id").problem("rule-name", message, help_))
         outcome: Outcome = "breach"
         if clause.data["force"] in ("ideal", "may"):
             outcome = "advice"
@@ -217,6 +244,17 @@ class _Reader:
                 rule = self.rules[rule_id]
                 fields = {name: getattr(rule, name) for name in RuleText.__dataclass_fields__}
                 self.rules[rule_id] = RuleText(**{**fields, "clauses": (*rule.clauses, clause_id)})
+
+    def check_defined(self, policy: Policy) -> None:
+        """What a clause says it defines is a definition, a parameter or a field."""
+        fields = {f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields}
+        known = {*policy.definitions, *policy.parameters, *fields}
+        for clause in self.clauses.values():
+            for i, name in enumerate(clause.data.get("defines", ())):
+                if name not in known:
+                    message = f"there is no definition, parameter or field `{name}`"
+                    place = clause.place / "defines" / i
+                    self.problems.append(place.problem("unknown-name", message, nearest(name, known)))
 
     def check_ranks(self, policy: Policy, root: Place) -> None:
         clauses = {c.id for c in policy.clauses()}

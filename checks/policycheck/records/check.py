@@ -6,6 +6,7 @@ through value by value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,7 @@ class Findings:
         self.groups: dict[tuple[str, str, str], list[tuple[str, str, str]]] = {}
         self.bad: dict[str, set[int]] = {}
         self.bad_fields: dict[tuple[str, int], set[str]] = {}
+        self.lost: dict[tuple[str, str], set[str]] = {}
 
     def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
         """Something is wrong with one field of one row."""
@@ -56,6 +58,10 @@ class Findings:
         self.groups.setdefault(key, []).append((place if name else where, message, help_))
         self.bad.setdefault(table.relation, set()).add(row)
         self.bad_fields.setdefault((table.relation, row), set()).add(name)
+
+    def add_to_source(self, table: RawTable, where: str, code: str, message: str, help_: str) -> None:
+        """Something is wrong with a source as a whole."""
+        self.groups.setdefault((table.source, where, code), []).append((where, message, help_))
 
     def problems(self) -> list[Problem]:
         """One problem for each place, or for the first few places and a count."""
@@ -76,6 +82,10 @@ def check_records(raw: Raw, model: RecordModel) -> tuple[Tables, list[Problem]]:
     Rows with something wrong are not in the tables; they are kept as doubtful.
     """
     found = Findings()
+    for name, table in raw.items():
+        for i in table.bad:
+            found.bad.setdefault(name, set()).add(i)
+            found.bad_fields.setdefault((name, i), set()).add("")
     columns = {name: check_fields(table, model, found) for name, table in raw.items()}
     for name, table in raw.items():
         check_key(table, model.relations[name], columns[name], found)
@@ -137,21 +147,28 @@ def check_fields(table: RawTable, model: RecordModel, found: Findings) -> dict[s
     for name in sorted(names - set(relation.fields) - nested, key=str):
         hint = nearest(str(name), relation.fields)
         message = f"`{table.relation}` has no field `{name}`"
+        if table.kept is not None:
+            found.add_to_source(table, f"heading {name}", "unknown-field", message, hint)
+            continue
         for i, row in enumerate(rows):
             if name in row:
                 found.add(table, i, str(name), "unknown-field", message, hint)
     kept = names if table.kept is None else set(table.kept)
     return {
-        name: check_column([row.get(name) for row in rows], f, name in kept, table, found)
+        name: check_column(
+            [row.get(name) for row in rows], f, name in kept, (name,) == relation.key, table, found
+        )
         for name, f in relation.fields.items()
     }
 
 
-def check_column(column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings) -> list[Value]:
+def check_column(
+    column: list[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
+) -> list[Value]:
     """A column in canonical values."""
     out: list[Value] = column
     if None in column:
-        out = missing_values(column, f, kept, table, found)
+        out = missing_values(column, f, kept, key, table, found)
     if all_right(out, f):
         return out
     known: dict[Any, Value] = {}
@@ -169,18 +186,29 @@ def check_column(column: list[Any], f: Field, kept: bool, table: RawTable, found
             if out is column:
                 out = list(column)
             out[i] = None
+            found.lost.setdefault((table.relation, f.name), set()).add(str(value))
             shown = value if isinstance(value, str) else repr(value)
             found.add(table, i, f.name, "wrong-value", f"`{f.name}` cannot be `{shown}`", f"write {error}")
     return out
 
 
-def missing_values(column: list[Any], f: Field, kept: bool, table: RawTable, found: Findings) -> list[Value]:
+def missing_values(
+    column: list[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
+) -> list[Value]:
     """The column with what the model says a missing value means."""
+    if f.missing == "required" and table.kept is not None and not kept:
+        message = f"`{table.relation}` has no column `{f.name}`"
+        found.add_to_source(table, "the headings", "missing-column", message, "every row needs it")
+        found.bad.setdefault(table.relation, set()).update(range(len(column)))
+        for i in range(len(column)):
+            found.bad_fields.setdefault((table.relation, i), set()).add(f.name)
+        return column
     if f.missing == "required":
+        what = "it is the key: every row needs one of its own" if key else "every row needs it"
         for i, value in enumerate(column):
             if value is None:
                 message = f"`{f.name}` is missing in a row of `{table.relation}`"
-                found.add(table, i, f.name, "missing-value", message, "every row needs it")
+                found.add(table, i, f.name, "missing-value", message, what)
         return column
     if f.missing == "unknown" or (f.missing == "blank" and not kept):
         return column
@@ -227,16 +255,29 @@ def checked(value: Any, f: Field) -> Value:
 
 def hinted(value: Any, f: Field, expected: str) -> str:
     """What would be right, and for a date as people in England write it, that very date."""
-    if f.type in ("date", "datetime") and isinstance(value, str):
-        parts = value.replace("-", "/").replace(".", "/").split("/")
-        if len(parts) == 3 and all(p.isdigit() for p in parts) and len(parts[2]) == 4:
-            day, month, year = parts
-            try:
-                guess = canonical(f"{year}-{month:0>2}-{day:0>2}", "date")
-            except ValueError:
-                return expected
-            if f.type == "date":
-                return f"{guess}, if you mean {int(day)} {MONTHS[int(month) - 1]} {year}"
+    if not isinstance(value, str):
+        return f'"{value}" in quotation marks' if f.type == "text" and isinstance(value, int) else expected
+    if f.type in ("int", "decimal") and value.replace(".", "", 1).lstrip("-").isdigit():
+        return f"{value} without quotation marks"
+    if f.type == "datetime" and re.search(r"(Z|[+-]\d\d:?\d\d)$", value[16:]):
+        return expected + "; times are local school times, without a zone"
+    if f.type == "date":
+        return dated(value, expected)
+    return expected
+
+
+def dated(text: str, expected: str) -> str:
+    """The date that was meant, where it can be told."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].*", text):
+        return text[:10]
+    parts = re.split(r"[/.-]", text)
+    if len(parts) == 3 and all(p.isdigit() for p in parts) and len(parts[2]) == 4:
+        day, month, year = parts
+        try:
+            guess = canonical(f"{year}-{month:0>2}-{day:0>2}", "date")
+        except ValueError:
+            return expected
+        return f"{guess}, if you mean {int(day)} {MONTHS[int(month) - 1]} {year}"
     return expected
 
 
@@ -273,7 +314,7 @@ def check_references(
         if target not in columns:
             continue
         name = target_field or model.relations[target].key[0]
-        there = set(columns[target][name])
+        there: set[Value] = set(columns[target][name]) | found.lost.get((target, name), set())
         column = columns[table.relation][f.name]
         nothing = NONE.get(f.type) if f.missing in ("none", "never", "blank") else None
         lost = set(column) - there - {None, nothing}

@@ -33,7 +33,7 @@ class RawTable:
     rows: Sequence[RawRow]
     place: Callable[[int], str]
     kept: frozenset[str] | None = None
-    bad: dict[int, str] = field(default_factory=dict)
+    bad: set[int] = field(default_factory=set)
 
 
 Raw = dict[str, RawTable]
@@ -239,6 +239,7 @@ def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]
         header = [name.strip() for name in next(reader, [])]
         rows: list[RawRow] = []
         lines: list[int] = []
+        bad: set[int] = set()
         for cells in reader:
             if not any(cells):
                 continue
@@ -248,14 +249,14 @@ def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]
                 problems.append(
                     Problem(shown_path(file), f"line {reader.line_num}", "long-row", message, help_)
                 )
-                continue
+                bad.add(len(rows))
             values = {
                 name: cell_value(cell, types.get(name), name in texts)
                 for name, cell in zip(header, cells, strict=False)
             }
             rows.append(values)
             lines.append(reader.line_num)
-    return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}", frozenset(header))
+    return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}", frozenset(header), bad)
 
 
 def blank_is_text(type_: Type, missing: str) -> bool:

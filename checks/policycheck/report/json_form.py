@@ -143,7 +143,9 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "binds": list(finding.binds),
         "subject": {k: None if is_nothing(v, "text") else v for k, v in finding.subject.items()},
         "message": finding.message,
-        "records": [{"relation": r.relation, "source": r.source, "at": r.at} for r in finding.records],
+        "records": [
+            {"relation": r.relation, "id": r.id, "source": r.source, "at": r.at} for r in finding.records
+        ],
         "remedy": finding.remedy,
         "notes": list(finding.notes),
         "missing": list(finding.missing),
