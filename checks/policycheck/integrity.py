@@ -9,19 +9,26 @@ from policycheck_engine.norms import Judged, Norm
 
 from policycheck.errors import Problem
 from policycheck.messages import written
-from policycheck.policy.model import Policy, RuleText
+from policycheck.policy.model import Definition, Policy, RuleText
 from policycheck.records.check import Tables
 from policycheck.records.model import RecordModel
 
 
 def integrity_policy(model: RecordModel) -> Policy:
     """The checks as the rules of a policy of their own."""
+    integrity = model.document.data.get("integrity") or {}
+    root = model.document.root / "integrity"
+    definitions = {}
+    for i, data in enumerate(integrity.get("definitions", ())):
+        gives = tuple(v.removeprefix("$") for v in data["gives"])
+        place = root / "definitions" / i
+        definitions[data["define"]] = Definition(data["define"], data["means"], gives, data["when"], place)
     rules = {}
-    for i, data in enumerate(model.document.data.get("integrity") or ()):
+    for i, data in enumerate(integrity.get("checks", ())):
         rules[data["check"]] = RuleText(
             id=data["check"],
             data=data,
-            place=model.document.root / "integrity" / i,
+            place=root / "checks" / i,
             clauses=(),
             outcome="breach",
             severity="critical",
@@ -36,7 +43,7 @@ def integrity_policy(model: RecordModel) -> Policy:
         model=model,
         sections=(),
         parameters={},
-        definitions={},
+        definitions=definitions,
         rules=rules,
         ranks=(),
     )

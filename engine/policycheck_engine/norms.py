@@ -80,6 +80,7 @@ class _Reading:
         self.columns: tuple[str, ...] = split.program.relations[name].names if name else ()
         self.sure = self._by_case(facts[split.reading(name, True)], width) if name else {}
         self.maybe = self._by_case(facts[split.reading(name, False)], width) if name else {}
+        self.by_known: dict[tuple[int, ...], dict[Row, list[Row]]] = {}
 
     @staticmethod
     def _by_case(rows: set[Row], width: int) -> dict[Row, list[Row]]:
@@ -87,6 +88,17 @@ class _Reading:
         for row in rows:
             found.setdefault(row[:width], []).append(row)
         return found
+
+    def may(self, case: Row) -> list[Row]:
+        """The possible rows of a case; those of a case with unknowns may have found values for them."""
+        if None not in case:
+            return self.maybe.get(case, [])
+        known = tuple(i for i, value in enumerate(case) if value is not None)
+        if known not in self.by_known:
+            index = self.by_known[known] = {}
+            for key, rows in self.maybe.items():
+                index.setdefault(tuple(key[i] for i in known), []).extend(rows)
+        return self.by_known[known].get(tuple(case[i] for i in known), [])
 
     def named(self, row: Row) -> dict[str, Value]:
         return named(self.columns, row)
@@ -137,10 +149,11 @@ class _Judge:
         self.notes = [reading(name) for name in norm.notes]
 
     def verdict(self, row: Row) -> Verdict:
-        """What one case is."""
-        if row not in self.fails.maybe:
+        """What one case is. One that may be out of scope is undecided even when it cannot fail: met in
+        some fillings of the unknowns, and not there in others."""
+        if not self.fails.may(row):
             return "met" if row in self.case.sure else "undecided"
-        if row not in self.fails.sure or row in self.unanswered.maybe:
+        if row not in self.fails.sure or self.unanswered.may(row):
             return "undecided"
         milder: tuple[tuple[Verdict, _Reading], ...] = (
             ("pending", self.pending),
@@ -150,7 +163,7 @@ class _Judge:
         for verdict, reading in milder:
             if row in reading.sure:
                 return verdict
-            if row in reading.maybe:
+            if reading.may(row):
                 return "undecided"
         return "breach"
 
@@ -164,7 +177,7 @@ class _Judge:
         decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
         source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
         for row in decisive:
-            rows = (source.maybe if outcome == "undecided" else source.sure).get(row, ())
+            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             result.decisive.append(self.case.named(row))
             result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
             for i, note in enumerate(self.notes):

@@ -181,7 +181,8 @@ class _Maker:
         for _ in body:
             for literal in body:
                 if isinstance(literal, Aggregate):
-                    scope[literal.into.name] = self.aggregate_kind(literal, scope)
+                    if literal.into.name not in places and literal.into.name not in outer:
+                        scope[literal.into.name] = self.aggregate_kind(literal, scope)
                 elif isinstance(literal, Bind) and literal.var.name not in places:
                     known = all(v.name in scope for v in variables(literal.term))
                     if known:
@@ -242,9 +243,11 @@ class _Maker:
         }
         shaky |= {name for name, kind in before.items() if kind.unknown}
         out: list[Literal] = []
-        for literal in body:
+        for literal in sorted(body, key=lambda x: not isinstance(x, Aggregate)):
             if isinstance(literal, Atom):
                 out += self.atom(literal, scope, sure, places, shaky)
+            elif isinstance(literal, Aggregate):
+                out += self.measured(literal, scope, sure, places)
             elif isinstance(literal, Bind) and places[literal.var.name]:
                 out += self.compare(Compare("=", literal.var, literal.term), scope, sure)
             else:
@@ -252,6 +255,19 @@ class _Maker:
                 if isinstance(literal, Bind):
                     places[literal.var.name] += 1
         return tuple(out)
+
+    def measured(
+        self, literal: Aggregate, scope: Scope, sure: bool, places: Counter[str]
+    ) -> Iterable[Literal]:
+        """An aggregate; where its variable has a value from elsewhere, the two are compared."""
+        into = literal.into
+        if not places[into.name]:
+            places[into.name] += 1
+            return self.aggregate(literal, scope, sure)
+        fresh = replace(literal, into=Var(f"{into.name}~result"))
+        known = scope | {fresh.into.name: self.aggregate_kind(literal, scope)}
+        compared = self.compare(Compare("=", fresh.into, into), known, sure)
+        return [*self.aggregate(fresh, known, sure), *compared]
 
     def inner(self, body: Body, scope: Scope, sure: bool) -> Body:
         return self.body(body, self.scope(body, scope, sure), sure, scope)
@@ -270,10 +286,8 @@ class _Maker:
                 return [
                     replace(literal, bodies=tuple(self.inner(body, scope, sure) for body in literal.bodies))
                 ]
-            case Aggregate():
-                return self.aggregate(literal, scope, sure)
-            case Atom():
-                raise AssertionError("atoms are read by `body`")
+            case Atom() | Aggregate():
+                raise AssertionError("read by `body`")
 
     def member(self, literal: Member, scope: Scope, sure: bool) -> Iterable[Literal]:
         kind = self.kind(literal.term, scope)

@@ -25,6 +25,7 @@ from policycheck_engine.program import (
     Rule,
     Term,
     Var,
+    names_in,
 )
 from policycheck_engine.values import Value
 
@@ -131,11 +132,15 @@ class Writer:
         raise AssertionError(f"no condition: {literal}")
 
     def exists(self, body: Body, env: Env) -> str:
-        """Whether a body has a match, as true or false."""
-        select = self.body(body, env)
-        if not select.sources:
-            return f"(({' AND '.join(select.where)}) IS TRUE)" if select.where else "TRUE"
-        return f"EXISTS ({select.text('1')})"
+        """Whether a body has a match, as true or false; parts that share no variable are asked alone."""
+        tests = []
+        for part in parts(body, frozenset(env)):
+            select = self.body(part, env)
+            if select.sources:
+                tests.append(f"EXISTS ({select.text('1')})")
+            else:
+                tests += [f"(({test}) IS TRUE)" for test in select.where]
+        return f"({' AND '.join(tests)})" if tests else "TRUE"
 
     def term(self, term: Term, env: Env) -> Expr:
         match term:
@@ -241,6 +246,17 @@ class Writer:
         unsure = "unsure OR " if literal.bound == "low" else ""
         value = f"CASE WHEN {unsure}{start} IS NULL OR {end} IS NULL THEN NULL ELSE {value} END"
         return f"SELECT {value} AS v FROM ({places}) AS g"
+
+
+def parts(body: Body, known: frozenset[str]) -> list[Body]:
+    """A body in parts that have no variable in common but those known before it."""
+    found: list[tuple[set[str], list[Literal]]] = []
+    for literal in body:
+        names = names_in((literal,)) - known
+        joined = [part for part in found if part[0] & names]
+        merged = (names.union(*(p[0] for p in joined)), [x for p in joined for x in p[1]] + [literal])
+        found = [part for part in found if part not in joined] + [merged]
+    return [tuple(literals) for _, literals in found]
 
 
 def comparison(op: str, left: Expr, right: Expr, sure: bool) -> str:
