@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policycheck_engine import Atom, Body, Program, Value
 from policycheck_engine.norms import Judged, Norm
@@ -70,11 +70,19 @@ class RuleResult:
     applied: int
     outcomes: Mapping[str, int]
     cases: Mapping[str, int]
-    judged: bool = True
+
+    def plus(self, other: RuleResult) -> RuleResult:
+        """This result and that of another version of the rule, added up."""
+        return replace(
+            self,
+            applied=self.applied + other.applied,
+            outcomes=dict(Counter(self.outcomes) + Counter(other.outcomes)),
+            cases=dict(Counter(self.cases) + Counter(other.cases)),
+        )
 
 
 def findings_of(
-    compiled: Compiled, judged: list[tuple[Norm, list[Judged]]], tables: Tables, current: bool
+    compiled: Compiled, judged: list[tuple[Norm, list[Judged]]], tables: Tables
 ) -> tuple[list[RuleResult], list[Finding]]:
     """The result of each rule, and its findings."""
     maker = _Maker(compiled, tables)

@@ -5,13 +5,24 @@ They are written in the rule language, in records.yaml; each names the relation 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from policycheck_engine import Value
 from policycheck_engine.norms import Judged, Norm
 
 from policycheck.errors import Problem
 from policycheck.messages import written
 from policycheck.policy.model import Definition, Policy, RuleText
-from policycheck.records.check import Tables
+from policycheck.records.check import Table, Tables, without_rows
 from policycheck.records.model import RecordModel
+
+
+@dataclass(frozen=True, slots=True)
+class WrongRow(Problem):
+    """A row that a check found wrong."""
+
+    relation: str = ""
+    row: int = 0
 
 
 def integrity_policy(model: RecordModel) -> Policy:
@@ -51,20 +62,35 @@ def integrity_policy(model: RecordModel) -> Policy:
 
 def integrity_problems(
     policy: Policy, judged: list[tuple[Norm, list[Judged]]], tables: Tables
-) -> list[Problem]:
+) -> list[WrongRow]:
     """A problem for each subject of a check that fails for certain."""
-    out = []
+    out: list[WrongRow] = []
     for norm, subjects in judged:
         rule = policy.rules[norm.rule]
         relation = str(rule.data["row"])
         table = tables[relation]
-        key = table.relation.index(policy.model.relations[relation].key[0])
-        places = {row[key]: i for i, row in enumerate(table.rows)}
+        places = rows_by_key(table, policy.model)
         for subject in subjects:
-            if subject.outcome != "breach":
-                continue
-            row = places.get(next(iter(subject.subject.values())))
-            where = table.places(row) if row is not None else f"/{relation}"
-            message = written(rule.data["message"], subject, {})
-            out.append(Problem(table.source, where, norm.rule, message, str(rule.data.get("remedy", ""))))
+            if subject.outcome == "breach":
+                row = places[next(iter(subject.subject.values()))]
+                message = written(rule.data["message"], subject, {})
+                help_ = str(rule.data.get("remedy", ""))
+                out.append(
+                    WrongRow(table.source, table.places(row), norm.rule, message, help_, relation, row)
+                )
     return out
+
+
+def rows_by_key(table: Table, model: RecordModel) -> dict[Value, int]:
+    """The position of each row of a relation that has a single key."""
+    key = table.relation.index(model.relations[table.relation.name].key[0])
+    return {row[key]: i for i, row in enumerate(table.rows)}
+
+
+def leave_out(problems: list[WrongRow], tables: Tables) -> None:
+    """Make the wrong rows doubtful."""
+    wrong: dict[str, set[int]] = {}
+    for problem in problems:
+        wrong.setdefault(problem.relation, set()).add(problem.row)
+    for name, rows in wrong.items():
+        tables[name] = without_rows(tables[name], rows)

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
 from policycheck_engine.norms import Judged, Norm, judge
 from policycheck_engine.readings import possible
+from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
-from policycheck.integrity import integrity_policy, integrity_problems
+from policycheck.integrity import integrity_policy, integrity_problems, leave_out
 from policycheck.policy.compile import Compiled, Setting, compile_policy
 from policycheck.policy.find import Pack, find_pack, shipped
 from policycheck.policy.load import load_policy, model_of
@@ -106,43 +107,30 @@ def run(
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, path, problems)
+    info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
     policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
     current = policies[-1][0]
     refuse_other_school(current, info)
+    need_as_of([p for p, _, _ in policies], info, model)
     chosen = chosen_rules(current, sections, only)
-    if info.as_of is None and any(needs_as_of(p) for p, _, _ in policies):
-        raise UsageError(
-            "the records do not say up to which day to judge them: add the term to their "
-            f"`{model.frame.term['relation'] if model.frame.term else 'terms'}`, or give --as-of YYYY-MM-DD"
-        )
     overridden = checked_parameters(current, parameters or {})
-    base = {name: table.relation for name, table in tables.items()}
+    compiled = [
+        (
+            version,
+            compiled_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current),
+        )
+        for version, first, until in policies
+    ]
+    progress("evaluating")
+    judged = [(version, c, evaluate(c, tables, engine)) for version, c in compiled]
+    progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    integrity = integrity_policy(model)
-    for number, (version, first, until) in enumerate(policies):
-        latest = version is current
-        rules = [
-            r.id
-            for r in version.rules.values()
-            if (latest and r.id in chosen)
-            or (not latest and "dated" in r.data and (not chosen or r.id in chosen))
-        ]
-        setting = Setting(info.as_of, overridden, first, until)
-        compiled = compile_policy(version, base, setting, rules if len(rules) < len(version.rules) else None)
-        checks = compile_policy(integrity, base, Setting(info.as_of, {})) if number == 0 else None
-        progress("evaluating")
-        judged, wrong = evaluate(compiled, checks, tables, engine)
-        bad = integrity_problems(integrity, wrong, tables)
-        if bad and not keep_going:
-            raise RecordsError(bad)
-        if bad:
-            info = with_left_out(info, bad)
-        progress("judging")
-        made, more = findings_of(compiled, judged, tables, latest)
-        results += made
+    for _, c, norms in reversed(judged):
+        made, more = findings_of(c, norms, tables)
+        results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
     return Result(
@@ -154,6 +142,45 @@ def run(
         overridden=overridden,
         hashes=hashes(path, policies),
     )
+
+
+def checked_whole(
+    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str
+) -> RecordsInfo:
+    """The records after the checks of their model: RecordsError, or what is wrong as left out."""
+    checks = integrity_policy(model)
+    if not checks.rules:
+        return info
+    base = {name: table.relation for name, table in tables.items()}
+    compiled = compile_policy(checks, base, Setting(info.as_of, {}))
+    problems = integrity_problems(checks, evaluate(compiled, tables, engine), tables)
+    if problems and not keep_going:
+        raise RecordsError(problems)
+    leave_out(problems, tables)
+    return replace(info, left_out=(*info.left_out, *problems))
+
+
+def compiled_version(
+    version: Policy, tables: Tables, setting: Setting, chosen: set[str], current: Policy
+) -> Compiled:
+    """A version with the rules it judges by; one that is no longer in force judges dated rules alone."""
+    base = {name: table.relation for name, table in tables.items()}
+    rules = [
+        rule.id
+        for rule in version.rules.values()
+        if (rule.id in chosen or rule.id not in current.rules)
+        and (version is current or "dated" in rule.data)
+    ]
+    whole = version is current and len(rules) == len(version.rules)
+    return compile_policy(version, base, setting, None if whole else rules)
+
+
+def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleResult]:
+    """The results of a version with those of an earlier one: the same rule's are added up."""
+    found = {r.id: r for r in results}
+    for r in earlier:
+        found[r.id] = found[r.id].plus(r) if r.id in found else r
+    return list(found.values())
 
 
 def school_named(source: Source) -> str | None:
@@ -207,12 +234,6 @@ def records_info(
     )
 
 
-def with_left_out(info: RecordsInfo, problems: list[Problem]) -> RecordsInfo:
-    """The same records with more problems to tell of."""
-    fields = {name: getattr(info, name) for name in RecordsInfo.__dataclass_fields__}
-    return RecordsInfo(**{**fields, "left_out": (*info.left_out, *problems)})
-
-
 def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
     """The rows of a relation by field name."""
     table = tables[relation]
@@ -245,6 +266,16 @@ def versions_in_force(
     if not out:
         raise UsageError(f"no version of `{pack.id}` was in force by {info.as_of}")
     return [(v, None if i == len(out) - 1 else u, f) for i, (v, u, f) in enumerate(out)]
+
+
+def need_as_of(policies: Iterable[Policy], info: RecordsInfo, model: RecordModel) -> None:
+    """UsageError when a policy looks at the as-of date and there is none."""
+    if info.as_of is None and any(needs_as_of(p) for p in policies):
+        relation = model.frame.term["relation"] if model.frame.term else "terms"
+        raise UsageError(
+            "the records do not say up to which day to judge them: add the term to their "
+            f"`{relation}`, or give --as-of YYYY-MM-DD"
+        )
 
 
 def needs_as_of(policy: Policy) -> bool:
@@ -320,28 +351,16 @@ def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def evaluate(
-    compiled: Compiled, checks: Compiled | None, tables: Tables, engine: str
-) -> tuple[list[JudgedNorm], list[JudgedNorm]]:
-    """What each norm of the policy, and each integrity check, makes of the records."""
-    run_engine = evaluator(engine)
-    both: list[list[JudgedNorm]] = []
-    for program in (compiled, checks):
-        if program is None or not program.norms:
-            both.append([])
-            continue
-        split = readings(program.program)
-        wanted = sorted(
-            {
-                n
-                for norm in program.norms
-                for r in norm.relations()
-                for n in (split.reading(r, True), split.reading(r, False))
-            }
-        )
-        facts = run_engine(split.program, rows_by_relation(tables, split.program.relations), wanted)
-        both.append([(norm, judge(norm, split, facts)) for norm in program.norms])
-    return both[0], both[1]
+def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[JudgedNorm]:
+    """What each norm of a policy makes of the records."""
+    if not compiled.norms:
+        return []
+    split = readings(compiled.program)
+    relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
+    wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
+    program = needed(split.program, wanted)
+    facts = evaluator(engine)(program, rows_by_relation(tables, program.relations), wanted)
+    return [(norm, judge(norm, split, facts)) for norm in compiled.norms]
 
 
 JudgedNorm = tuple[Norm, list[Judged]]

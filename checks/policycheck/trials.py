@@ -80,8 +80,8 @@ def judged_layers(
         compiled = compile_policy(policy, base, setting, rules)
     except PolicyError as error:
         return [], [], [str(p) for p in error.problems]
-    judged, _ = evaluate(compiled, None, tables, "naive")
-    _, findings = findings_of(compiled, judged, tables, True)
+    judged = evaluate(compiled, tables, "naive")
+    _, findings = findings_of(compiled, judged, tables)
     met: list[Layer] = []
     for norm, subjects in judged:
         met += [{"rule": norm.rule, **s.subject} for s in subjects if s.outcome == "met"]

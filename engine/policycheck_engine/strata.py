@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from policycheck_engine.program import Aggregate, Atom, Body, Either, Not, Program
 
@@ -124,3 +124,21 @@ def recursive(program: Program) -> set[str]:
     """The derived relations that need themselves."""
     own = {edge.head for edge in edges(program) if edge.head == edge.needs}
     return own | {name for group in strata(program) if len(group) > 1 for name in group}
+
+
+def needed(program: Program, wanted: Iterable[str]) -> Program:
+    """The part of a program that the wanted relations rest on."""
+    heads = program.heads
+    queue, seen = list(wanted), set(wanted)
+    while queue:
+        for rule in heads.get(queue.pop(), ()):
+            for name, _, _ in reads(rule.body):
+                if name not in seen:
+                    seen.add(name)
+                    queue.append(name)
+    calendars = {c.relation for c in program.calendars.values()}
+    return replace(
+        program,
+        relations={n: r for n, r in program.relations.items() if n in seen or n in calendars},
+        rules=tuple(rule for rule in program.rules if rule.head in seen),
+    )

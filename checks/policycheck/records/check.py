@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policycheck_engine import NEVER, NONE, Relation, Row, Value, canonical, nearest
@@ -133,6 +133,20 @@ def build_table(
         model.column(relation.name, name, None in column or bool(bad)) for name, column in columns.items()
     )
     return Table(Relation(relation.name, made, doubtful=bool(bad)), raw.source, rows, places, doubtful)
+
+
+def without_rows(table: Table, wrong: set[int]) -> Table:
+    """The table with some of its rows doubtful: nothing about them is known but their number."""
+    kept = [i for i in range(len(table.rows)) if i not in wrong]
+    blank: Row = (None,) * len(table.relation.columns)
+    columns = tuple(replace(c, unknown=True) for c in table.relation.columns)
+    return Table(
+        replace(table.relation, columns=columns, doubtful=True),
+        table.source,
+        [table.rows[i] for i in kept],
+        _renumbered(table.places, kept),
+        [*table.doubtful, *(blank for _ in wrong)],
+    )
 
 
 def _renumbered(place: Callable[[int], str], kept: Sequence[int]) -> Callable[[int], str]:

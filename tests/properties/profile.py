@@ -1,0 +1,23 @@
+"""How much is tried: the same examples in every run, or many more when POLICYCHECK_PROPERTIES=long."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+LONG = os.environ.get("POLICYCHECK_PROPERTIES") == "long"
+
+settings.register_profile(
+    "policycheck",
+    derandomize=not LONG,
+    database=None,
+    deadline=None,
+    print_blob=LONG,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def examples(number: int) -> settings:
+    """Settings for a property: so many examples, or twenty times as many in the long profile."""
+    return settings(settings.get_profile("policycheck"), max_examples=number * (20 if LONG else 1))
