@@ -223,19 +223,16 @@ def test(
     from policycheck.policy.find import find_pack
     from policycheck.policy.load import load_policy
     from policycheck.run import chosen_rules
-    from policycheck.trials import example_trials, scenario_trials
+    from policycheck.trials import example_trials, lacking_examples, scenario_trials
 
     failed = held = 0
     for _, folder in find_pack(policy, None).versions:
         loaded = load_policy(folder)
         check_whole(loaded)
         rules = chosen_rules(loaded, section or [], only or [])
-        everything = not section and not only
-        trials = (
-            [example_trials(loaded, rules), scenario_trials(loaded)]
-            if everything
-            else [example_trials(loaded, rules)]
-        )
+        trials = [lacking_examples(loaded, rules), example_trials(loaded, rules)]
+        if not section and not only:
+            trials.append(scenario_trials(loaded))
         for trial in (t for some in trials for t in some):
             if not trial.wrong:
                 held += 1

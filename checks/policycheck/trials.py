@@ -1,6 +1,6 @@
 """Trying a policy out: the examples in its rules and the scenarios beside it, on small records.
 
-Each is laid over the policy's examples.yaml and judged by the naive evaluator.
+Each is laid over the policy's examples.yaml and judged by the naive evaluator, or by another that is named.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Trial:
     wrong: tuple[str, ...]
 
 
-def example_trials(policy: Policy, rules: set[str] | None = None) -> Iterator[Trial]:
+def example_trials(policy: Policy, rules: set[str] | None = None, engine: str = "naive") -> Iterator[Trial]:
     """Every example of every rule."""
     for rule in policy.rules.values():
         if rules is not None and rule.id not in rules:
@@ -48,13 +48,28 @@ def example_trials(policy: Policy, rules: set[str] | None = None) -> Iterator[Tr
                 place = rule.place / "examples" / outcome / i
                 line, column = place.document.find(place.path)
                 where = f"{shown_path(place.document.file)}:{line}:{column}"
-                wrong = tried_example(policy, rule.id, outcome, example)
+                wrong = tried_example(policy, rule.id, outcome, example, engine)
                 yield Trial(f"{rule.id} {outcome} {i + 1}", where, tuple(wrong))
 
 
-def tried_example(policy: Policy, rule: str, outcome: str, example: Layer) -> list[str]:
+def lacking_examples(policy: Policy, rules: set[str] | None = None) -> Iterator[Trial]:
+    """Every rule without an example of a case that holds, or of one that does not."""
+    for rule in policy.rules.values():
+        if rule.attested or (rules is not None and rule.id not in rules):
+            continue
+        has = rule.data.get("examples") or {}
+        missing = [outcome for outcome in ("met", rule.outcome) if outcome not in has]
+        if missing:
+            line, column = rule.place.document.find(rule.place.path)
+            where = f"{shown_path(rule.place.document.file)}:{line}:{column}"
+            yield Trial(rule.id, where, tuple(f"has no example that is {outcome}" for outcome in missing))
+
+
+def tried_example(
+    policy: Policy, rule: str, outcome: str, example: Layer, engine: str = "naive"
+) -> list[str]:
     """What is wrong with the outcome of one example."""
-    found, met, problems = judged_layers(policy, [example], [rule])
+    found, met, problems = judged_layers(policy, [example], [rule], engine)
     if problems:
         return problems
     outcomes = {f.outcome for f in found} | ({"met"} if met else set())
@@ -68,7 +83,7 @@ def tried_example(policy: Policy, rule: str, outcome: str, example: Layer) -> li
 
 
 def judged_layers(
-    policy: Policy, layers: list[Layer], rules: list[str]
+    policy: Policy, layers: list[Layer], rules: list[str], engine: str = "naive"
 ) -> tuple[list[Finding], list[Layer], list[str]]:
     """The findings of some rules on layered records, the subjects they are met for, and what is wrong
     with the records themselves."""
@@ -80,7 +95,7 @@ def judged_layers(
         compiled = compile_policy(policy, base, setting, rules)
     except PolicyError as error:
         return [], [], [str(p) for p in error.problems]
-    judged = evaluate(compiled, tables, "naive")
+    judged = evaluate(compiled, tables, engine)
     _, findings = findings_of(compiled, judged, tables)
     met: list[Layer] = []
     for norm, subjects in judged:
@@ -157,13 +172,13 @@ def laid(
     return problems
 
 
-def scenario_trials(policy: Policy) -> Iterator[Trial]:
+def scenario_trials(policy: Policy, engine: str = "naive") -> Iterator[Trial]:
     """Every case of every scenario beside the policy."""
     for file in sorted((policy.folder / "scenarios").glob("*.yaml")):
-        yield from scenario_file(policy, file)
+        yield from scenario_file(policy, file, engine)
 
 
-def scenario_file(policy: Policy, file: Path) -> Iterator[Trial]:
+def scenario_file(policy: Policy, file: Path, engine: str = "naive") -> Iterator[Trial]:
     """Every case of one scenario file."""
     problems: list[Problem] = []
     document = load(file, problems)
@@ -174,18 +189,18 @@ def scenario_file(policy: Policy, file: Path) -> Iterator[Trial]:
         return
     for i, case in enumerate(document.data["cases"]):
         line, _ = document.find(("cases", i))
-        wrong = tried_case(policy, document, case)
+        wrong = tried_case(policy, document, case, engine)
         yield Trial(f"{file.stem}: {case['name']}", f"{shown_path(file)}:{line}", tuple(wrong))
 
 
-def tried_case(policy: Policy, document: Document, case: Layer) -> list[str]:
+def tried_case(policy: Policy, document: Document, case: Layer, engine: str = "naive") -> list[str]:
     """What is wrong with the outcome of one case of a scenario."""
     judging = document.data["judging"]
     rules = [r.id for r in policy.rules.values() if r.id in judging or any(c in judging for c in r.clauses)]
     unknown = [j for j in judging if not any(j == r.id or j in r.clauses for r in policy.rules.values())]
     if unknown:
         return [f"there is no rule or clause `{u}`; {nearest(u, policy.rules)}" for u in unknown]
-    found, met, problems = judged_layers(policy, [document.data, case], rules)
+    found, met, problems = judged_layers(policy, [document.data, case], rules, engine)
     if problems:
         return problems
     wrong = []

@@ -358,13 +358,9 @@ class _Checker:
     def fitted(self, const: Const, column: Column, field: str, origin: object) -> Const:
         if const.value == NOTHING:
             if not column.nothing:
-                message = f"a missing {field} is unknown, so nothing can be said of it"
-                self.problem(
-                    "no-nothing",
-                    message,
-                    "leave this test out, or say in the record model what `missing` means",
-                    origin,
-                )
+                message = f"a missing {field} has no meaning of its own, so it cannot be asked for"
+                help_ = "leave this test out, or say in the record model what `missing` means there"
+                self.problem("no-nothing", message, help_, origin)
             return replace(const, value=NONE.get(column.type, ""))
         try:
             value = canonical(const.value, column.type)

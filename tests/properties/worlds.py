@@ -8,9 +8,23 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import prod
 
-from policycheck_engine import NEVER, Column, Program, Relation, Row, Split, Type, Value, check, naive, readings
+from policycheck_engine import (
+    NEVER,
+    Column,
+    Program,
+    Relation,
+    Row,
+    Split,
+    Type,
+    Value,
+    check,
+    naive,
+    readings,
+)
 from policycheck_engine.norms import Judged, Norm, judge
 from policycheck_engine.readings import possible
+
+from tests.properties import show
 
 Evaluate = Callable[[Program, Mapping[str, Iterable[Row]], Sequence[str]], dict[str, set[Row]]]
 Records = Mapping[str, tuple[Row, ...]]
@@ -23,7 +37,7 @@ DOMAIN: dict[Type, tuple[Value, ...]] = {
 """The values that records are made of, and that an unknown one may turn out to be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class World:
     """A program as written, the rows of its base relations, and the rows that are in doubt."""
 
@@ -31,6 +45,18 @@ class World:
     rows: Records
     doubtful: Records
     norm: Norm | None = None
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        printer.text(repr(self))
+
+    def __repr__(self) -> str:
+        lines = list(show.program(self.program))
+        for name, relation in self.program.relations.items():
+            columns = ", ".join(f"{c.name} {c.type}{'?' if c.unknown else ''}" for c in relation.columns)
+            missing = " is missing" if relation.missing else ""
+            doubtful = f" and perhaps {list(self.doubtful[name])}" if relation.doubtful else ""
+            lines.append(f"{name}({columns}){missing} = {list(self.rows[name])}{doubtful}")
+        return "\n  ".join(["", *lines, *([repr(self.norm)] if self.norm else [])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ class BodyWriter:
         if relation not in self.words.relations:
             hint = nearest(relation, [*self.words.relations, *SPECIAL])
             self.problem(place, "unknown-relation", f"there is no relation `{relation}`", hint, key=True)
+            self.touch(data, place)
             return
         if not isinstance(data, Mapping):
             message = f"`{relation}` needs the patterns of its fields, not `{data}`"
@@ -136,12 +137,21 @@ class BodyWriter:
             if name not in known:
                 message = f"`{relation}` has no field `{name}`"
                 self.problem(here, "unknown-field", message, nearest(name, known), key=True)
+                self.touch(pattern, here)
                 continue
             term, tests = self.pattern(pattern, here)
             args.append((name, term))
             extra += tests
         yield Atom(relation, tuple(args), origin=place)
         yield from extra
+
+    def touch(self, data: Any, place: Place) -> None:
+        """Count the variables of what cannot be read, so that they do not seem to be used too seldom."""
+        if isinstance(data, str) and data.startswith("$"):
+            self.variable(data, place)
+        elif isinstance(data, Mapping):
+            for key, value in data.items():
+                self.touch(value, place / key)
 
     # Patterns
 

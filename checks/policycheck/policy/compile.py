@@ -292,8 +292,9 @@ class _RuleWriter:
         names = []
         for i, text in enumerate(self.data["subject"]):
             name = text.removeprefix("$")
-            self.writer.variable(text, self.place / "subject" / i)
-            if name not in cases:
+            if name in cases:
+                self.writer.variable(text, self.place / "subject" / i)
+            else:
                 message = f"`{text}` is not a variable of `for_each`"
                 hint = nearest(name, cases)
                 self.problems.append((self.place / "subject" / i).problem("unbound-variable", message, hint))

@@ -100,9 +100,10 @@ class _Reader:
                 message = f"there is no file `{name}.yaml` for this section"
                 self.problems.append(place.problem("no-section", message, nearest(name, others)))
                 continue
-            before = len(self.problems)
-            document = _document(file, "section", self.problems)
-            if len(self.problems) == before:
+            found: list[Problem] = []
+            document = _document(file, "section", found)
+            self.problems += found
+            if all(p.code == "unknown-key" for p in found):
                 sections.append(self.section(document, data))
         for file in sorted(folder.glob("*.yaml")):
             known = {"policy", "records", "examples", *map(str, data["sections"])}

@@ -51,7 +51,9 @@ class Findings:
         self.lost: dict[tuple[str, str], set[str]] = {}
 
     def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
-        """Something is wrong with one field of one row."""
+        """Something is wrong with one field of one row, unless the row was already told of."""
+        if row in table.bad:
+            return
         where = table.place(row)
         place = f"{where}/{name}" if where.startswith("/") else f"{where}, {name}"
         key = (table.source, f"{table.relation}.{name}", code)
@@ -259,7 +261,9 @@ def checked(value: Any, f: Field) -> Value:
         raise ValueError(hinted(value, f, str(error))) from None
     if f.one_of and result not in f.one_of:
         hint = nearest(str(result), f.one_of)
-        raise ValueError("one of " + ", ".join(f.one_of) + (f" ({hint})" if hint.startswith("did") else ""))
+        if hint.startswith("did"):
+            raise ValueError(hint.split("`")[1] + f", if that is meant; it is one of {len(f.one_of)} words")
+        raise ValueError("one of " + ", ".join(f.one_of))
     if f.minimum is not None and isinstance(result, int | float) and result < f.minimum:
         raise ValueError(f"a number that is at least {f.minimum:g}")
     if f.maximum is not None and isinstance(result, int | float) and result > f.maximum:

@@ -1,0 +1,52 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import ROOT, Ran
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+
+@pytest.fixture
+def command() -> Callable[..., Ran]:
+    """Run `policycheck` as a process of its own, from the root of the repository."""
+
+    def ran(*args: str | Path, cwd: Path = ROOT, **env: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "policycheck", *map(str, args)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", **env},
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return ran
+
+
+class TextFile(SingleFileSnapshotExtension):
+    """A snapshot as a text file of its own, which reads like what it is."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+@pytest.fixture
+def text_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """A snapshot in a text file."""
+    return snapshot.use_extension(TextFile)
+
+
+@pytest.fixture
+def root() -> Path:
+    """The root of the repository."""
+    return ROOT

@@ -1,0 +1,79 @@
+"""Every example and every scenario of every policy here holds, and every rule has the examples it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from policycheck.policy.compile import check_whole
+from policycheck.policy.find import packs
+from policycheck.policy.load import load_policy
+from policycheck.policy.model import Policy
+from policycheck.trials import example_trials, lacking_examples, scenario_trials
+from support import ROOT
+
+SHIPPED = [folder for pack in packs(ROOT / "policies") for _, folder in pack.versions]
+CASES = sorted(f.parent for f in (ROOT / "tests" / "cases").glob("*/policy.yaml"))
+OTHERS = [ROOT / "benchmarks" / "six-rules", ROOT / "tests" / "bad_policies" / "good"]
+
+
+def name(folder: Path) -> str:
+    return folder.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("folder", [*SHIPPED, *CASES, *OTHERS], ids=name)
+def test_examples_and_scenarios_hold(folder: Path) -> None:
+    policy = load_policy(folder)
+    check_whole(policy)
+    trials = [*example_trials(policy), *scenario_trials(policy)]
+    assert trials
+    assert [t for t in trials if t.wrong] == []
+
+
+@pytest.mark.parametrize("folder", [*CASES, *OTHERS], ids=name)
+def test_examples_and_scenarios_hold_on_duckdb(folder: Path) -> None:
+    policy = load_policy(folder)
+    trials = [*example_trials(policy, engine="duckdb"), *scenario_trials(policy, "duckdb")]
+    assert [t for t in trials if t.wrong] == []
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=name)
+def test_scenarios_hold_on_duckdb(folder: Path) -> None:
+    trials = list(scenario_trials(load_policy(folder), "duckdb"))
+    assert trials
+    assert [t for t in trials if t.wrong] == []
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=name)
+def test_every_rule_has_an_example_that_holds_and_one_that_does_not(folder: Path) -> None:
+    assert list(lacking_examples(load_policy(folder))) == []
+
+
+EXPECTED = {
+    "woodlands-progress-mentor": {
+        "front": 3,
+        "expectations.slt": 21,
+        "expectations.teachers": 19,
+        "principles": 7,
+        "deployment": 18,
+        "classroom": 8,
+        "preparation": 16,
+        "prohibited": 3,
+    }
+}
+
+
+def current(policy: str) -> Policy:
+    pack = next(p for p in packs(ROOT / "policies") if p.id == policy)
+    return load_policy(pack.versions[-1][1])
+
+
+@pytest.mark.parametrize("policy", EXPECTED)
+def test_no_clause_is_missing(policy: str) -> None:
+    sections = {s.id: len(s.clauses) for s in current(policy).sections}
+    assert sections == EXPECTED[policy]
+
+
+@pytest.mark.parametrize("policy", EXPECTED)
+def test_every_clause_is_decided_by_one_of_three(policy: str) -> None:
+    assert {c.decided_by for c in current(policy).clauses()} == {"rule", "attestation", "definition"}
