@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from policycheck_engine import Atom, Body, Program, Value
-from policycheck_engine.norms import Judged, Norm
+from policycheck_engine.norms import Judged, Judgement, Norm
 from policycheck_engine.program import walk
 
 from policycheck.messages import filled, written
@@ -82,22 +82,20 @@ class RuleResult:
 
 
 def findings_of(
-    compiled: Compiled, judged: list[tuple[Norm, list[Judged]]], tables: Tables
+    compiled: Compiled, judgements: list[Judgement], tables: Tables
 ) -> tuple[list[RuleResult], list[Finding]]:
     """The result of each rule, and its findings."""
     maker = _Maker(compiled, tables)
     results, findings = [], []
-    for position, (norm, subjects) in enumerate(judged):
-        rule = compiled.policy.rules[norm.rule]
-        outcomes: Counter[str] = Counter()
-        cases: Counter[str] = Counter()
-        for subject in subjects:
+    for position, judgement in enumerate(judgements):
+        rule = compiled.policy.rules[judgement.norm.rule]
+        outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
+        for subject in judgement.others:
             outcome = outcome_of(rule, subject)
             outcomes[outcome] += 1
-            cases.update({_named(rule, v): n for v, n in subject.cases.items()})
-            if outcome != "met":
-                findings.append(maker.finding(rule, norm, subject, outcome, position))
-        results.append(RuleResult(rule.id, rule.clauses, len(subjects), dict(outcomes), dict(cases)))
+            findings.append(maker.finding(rule, judgement.norm, subject, outcome, position))
+        cases = {_named(rule, verdict): n for verdict, n in judgement.cases.items()}
+        results.append(RuleResult(rule.id, rule.clauses, sum(outcomes.values()), dict(outcomes), cases))
     return results, findings
 
 

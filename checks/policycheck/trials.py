@@ -98,8 +98,8 @@ def judged_layers(
     judged = evaluate(compiled, tables, engine)
     _, findings = findings_of(compiled, judged, tables)
     met: list[Layer] = []
-    for norm, subjects in judged:
-        met += [{"rule": norm.rule, **s.subject} for s in subjects if s.outcome == "met"]
+    for j in judged:
+        met += [{"rule": j.norm.rule, **dict(zip(j.norm.subject, key, strict=True))} for key in j.met]
     return findings, met, []
 
 

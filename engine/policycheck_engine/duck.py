@@ -69,9 +69,9 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
         for calendar in program.calendars.values():
             if calendar.relation in program.relations:
                 add_calendar(connection, calendar, program.relations[calendar.relation])
-        loops = recursive(program)
+        loops, heads = recursive(program), program.heads
         for group in strata(program):
-            rules = [rule for head in group for rule in program.heads[head]]
+            rules = [rule for head in group for rule in heads[head]]
             if loops.isdisjoint(group):
                 derive(connection, program, group[0], rules)
             else:

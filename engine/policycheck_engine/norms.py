@@ -55,19 +55,30 @@ class Norm:
 
 @dataclass(slots=True)
 class Judged:
-    """One subject: its outcome, the cases behind it, and what each of those that decided it shows.
+    """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
     `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    a variable may have several rows. `notes` has the rows of each note by its index.
+    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index.
     """
 
     subject: dict[str, Value]
     outcome: Verdict
-    cases: Counter[Verdict] = field(default_factory=Counter)
+    cases: Counter[Verdict]
     decisive: list[dict[str, Value]] = field(default_factory=list)
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What a norm makes of the facts: the subjects that met it, by their values, and the others in
+    order; and its cases by verdict."""
+
+    norm: Norm
+    met: list[Row]
+    others: list[Judged]
+    cases: Counter[Verdict]
 
 
 Facts = Mapping[str, set[Row]]
@@ -79,7 +90,9 @@ class _Reading:
     def __init__(self, name: str | None, split: Split, facts: Facts, width: int) -> None:
         self.columns: tuple[str, ...] = split.program.relations[name].names if name else ()
         self.sure = self._by_case(facts[split.reading(name, True)], width) if name else {}
-        self.maybe = self._by_case(facts[split.reading(name, False)], width) if name else {}
+        self.maybe = self.sure
+        if name in split.split:
+            self.maybe = self._by_case(facts[split.reading(name, False)], width)
         self.by_known: dict[tuple[int, ...], dict[Row, list[Row]]] = {}
 
     @staticmethod
@@ -117,14 +130,30 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, split: Split, facts: Facts) -> list[Judged]:
-    """The outcome of each subject of a norm, in the order of the subjects' values."""
-    judge_ = _Judge(norm, split, facts)
-    places = [_place(judge_.case.columns, name) for name in norm.subject]
-    subjects: dict[Row, list[tuple[Row, Verdict]]] = {}
-    for row in judge_.case.maybe:
-        subjects.setdefault(tuple(row[p] for p in places), []).append((row, judge_.verdict(row)))
-    return [judge_.subject(key, subjects[key]) for key in sorted(subjects, key=in_order)]
+def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
+    """The outcome of each subject of a norm."""
+    maker = _Judge(norm, split, facts)
+    places = [_place(maker.case.columns, name) for name in norm.subject]
+    failing: dict[Row, list[tuple[Row, Verdict]]] = {}
+    holding: dict[Row, int] = {}
+    cases: Counter[Verdict] = Counter()
+    for row in maker.case.maybe:
+        verdict = maker.verdict(row)
+        cases[verdict] += 1
+        key = tuple([row[p] for p in places])
+        if verdict == "met":
+            holding[key] = holding.get(key, 0) + 1
+        else:
+            failing.setdefault(key, []).append((row, verdict))
+    met = [key for key in holding if key not in failing]
+    others = []
+    for key in sorted(failing, key=in_order):
+        judged = maker.subject(key, failing[key], holding.get(key, 0))
+        if judged.outcome == "met":
+            met.append(key)
+        else:
+            others.append(judged)
+    return Judgement(norm, met, others, cases)
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -167,9 +196,11 @@ class _Judge:
                 return "undecided"
         return "breach"
 
-    def subject(self, key: Row, cases: list[tuple[Row, Verdict]]) -> Judged:
-        """What one subject is, with the cases that decided it."""
+    def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int) -> Judged:
+        """What one subject is, with the cases that decided it; `met` of its cases hold."""
         counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
+        if met:
+            counts["met"] = met
         outcome = overall(counts, self.norm.share, self.norm.allow)
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
         if outcome == "met":

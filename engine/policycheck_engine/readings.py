@@ -92,13 +92,14 @@ def readings(program: Program) -> Split:
 class _Maker:
     def __init__(self, program: Program) -> None:
         self.source = program
+        self.heads = program.heads
         self.relations: dict[str, Relation] = {}
         self.split: set[str] = set()
         self.bounded: set[tuple[str, str]] = set()
         self.unknown: set[tuple[str, str]] = set()
         self.rules: list[Rule] = []
         for relation in program.relations.values():
-            if relation.name in program.heads:
+            if relation.name in self.heads:
                 continue
             self.relations[relation.name] = relation
             self.unknown |= {(relation.name, c.name) for c in relation.columns if c.unknown}
@@ -114,7 +115,7 @@ class _Maker:
 
     def group(self, group: tuple[str, ...]) -> None:
         """One group of relations that need each other: grow what is uncertain until it is stable."""
-        rules = [rule for head in group for rule in self.source.heads[head]]
+        rules = [rule for head in group for rule in self.heads[head]]
         while True:
             before = (len(self.split), len(self.unknown), len(self.bounded))
             made = [(rule, self.rule(rule, True), self.rule(rule, False)) for rule in rules]

@@ -21,7 +21,7 @@ HEADINGS = {
     "pending": "Pending: the time has not run out",
     "undecided": "Undecided: the records cannot tell",
 }
-COLUMNS = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
+OTHERS = ("breach", "advice", "missed", "excused", "explained", "pending", "undecided")
 WIDTH = 100
 
 
@@ -62,36 +62,22 @@ def head(form: Form) -> Iterator[str]:
 
 
 def summary(form: Form) -> str:
-    """A row for each section, with how many subjects came out how."""
-    used = [c for c in COLUMNS if form["summary"]["outcomes"][c]]
-    rows = []
-    for s in form["sections"]:
-        judged = sum(s["outcomes"].values())
-        decided = s["outcomes"]["met"] + s["outcomes"]["breach"]
-        rows.append(
-            [
-                s["id"],
-                *(s["outcomes"][c] or "" for c in used),
-                f"{s['outcomes']['met']:,} of {decided:,}" if decided else "",
-                judged,
-                s["not_exercised"] or "",
-            ]
-        )
-    total = form["summary"]
-    decided = total["outcomes"]["met"] + total["outcomes"]["breach"]
-    rows.append(
-        [
-            "all",
-            *(total["outcomes"][c] for c in used),
-            f"{total['outcomes']['met']:,} of {decided:,}",
-            total["subjects"],
-            total["not_exercised"] or "",
-        ]
-    )
-    heads = ["section", *used, "met of decided", "judged", "rules not exercised"]
-    return tabulate(
-        rows, heads, tablefmt="simple", intfmt=",", colalign=["left"] + ["right"] * (len(heads) - 1)
-    )
+    """A row for each section: how many of the subjects judged met it, and how the others came out."""
+    used = [c for c in OTHERS if form["summary"]["outcomes"][c]]
+    idle = bool(form["summary"]["not_exercised"])
+    rows = [summary_row(s["id"], s, used, idle) for s in form["sections"]]
+    rows.append(summary_row("all", form["summary"], used, idle))
+    heads = ["section", "met of judged", *used, *(["rules not exercised"] if idle else [])]
+    return tabulate(rows, heads, tablefmt="simple", colalign=["left"] + ["right"] * (len(heads) - 1))
+
+
+def summary_row(name: str, part: Form, used: list[str], idle: bool) -> list[str]:
+    """One row of the summary."""
+    outcomes = part["outcomes"]
+    judged = sum(outcomes.values())
+    met = f"{outcomes['met']:,} of {judged:,}" if judged else "nothing to judge"
+    row = [name, met, *(f"{outcomes[c]:,}" if outcomes[c] else "" for c in used)]
+    return [*row, str(part["not_exercised"] or "")] if idle else row
 
 
 def one_finding(finding: Form) -> Iterator[str]:
@@ -104,7 +90,7 @@ def one_finding(finding: Form) -> Iterator[str]:
         yield from wrapped(f"Note: {note}")
     if finding["remedy"] and finding["outcome"] in ("breach", "missed", "undecided"):
         yield from wrapped(f"To do: {finding['remedy']}")
-    places = [f"{r['relation']} {r['at']}" for r in finding["records"]]
+    places = [f"{r['relation']} {r['id']} ({r['at']})" for r in finding["records"]]
     if places:
         more = f" and {len(places) - 4} more" if len(places) > 4 else ""
         yield from wrapped(f"See: {', '.join(places[:4])}{more}")
