@@ -113,7 +113,7 @@ def main() -> None:
     for phase, seconds in phases.items():
         print(f"| {phase} | {seconds:.2f} | {seconds / total:.0%} |")
     print("\nEvaluating is: the two readings of the program, each rule written as Python, the indexes that")
-    print("rules look up, the rules themselves, and the verdict on each case. Compiling is: reading, checking")
+    print("rules look up, the rules, and the verdict on each case. Compiling is: reading, checking")
     print("and typing the policy's YAML, its examples included. Nothing is kept from one run to the next.")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"\nLargest process of all: {peak:.0f} MB.")

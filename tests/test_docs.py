@@ -21,7 +21,8 @@ from policycheck.policy.find import shipped
 from policycheck.records.model import load_model
 from policycheck.structure import schema, structure_problems
 from policycheck.yamlfile import load
-from support import ROOT, Ran
+
+from tests.support import ROOT, Ran
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from policycheck.errors import UsageError
 from policycheck.run import evaluator, run
-from support import ROOT
+
+from tests.support import ROOT
 
 TERM = ROOT / "fixtures" / "woodlands" / "summer-2021.json"
 

@@ -10,7 +10,8 @@ from policycheck.policy.find import packs
 from policycheck.policy.load import load_policy
 from policycheck.policy.model import Policy
 from policycheck.trials import example_trials, lacking_examples, scenario_trials
-from support import ROOT
+
+from tests.support import ROOT
 
 SHIPPED = [folder for pack in packs(ROOT / "policies") for _, folder in pack.versions]
 CASES = sorted(f.parent for f in (ROOT / "tests" / "cases").glob("*/policy.yaml"))

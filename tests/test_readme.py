@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from support import ROOT, Ran
+from tests.support import ROOT, Ran
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

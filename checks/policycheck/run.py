@@ -253,6 +253,10 @@ def versions_in_force(
     """
     if len(pack.versions) == 1:
         version, folder = pack.versions[0]
+        if version and info.as_of is not None and info.as_of < version:
+            raise UsageError(
+                f"`{pack.id}` comes into force on {version}; nothing can be judged as of {info.as_of}"
+            )
         return [(version or None, None, folder)]
     start = None
     if model.frame.term and info.term is not None:

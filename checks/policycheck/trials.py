@@ -58,7 +58,8 @@ def lacking_examples(policy: Policy, rules: set[str] | None = None) -> Iterator[
         if rule.attested or (rules is not None and rule.id not in rules):
             continue
         has = rule.data.get("examples") or {}
-        missing = [outcome for outcome in ("met", rule.outcome) if outcome not in has]
+        wanted = [rule.outcome] if rule.data.get("forbid") == "always" else ["met", rule.outcome]
+        missing = [outcome for outcome in wanted if outcome not in has]
         if missing:
             line, column = rule.place.document.find(rule.place.path)
             where = f"{shown_path(rule.place.document.file)}:{line}:{column}"

@@ -112,13 +112,14 @@ class World:
                 self.scope[name] = indexed(self.facts[relation], places)
 
     def days(self, name: str) -> Days | None:
-        """The days of a calendar; None when its relation is missing."""
+        """The days of a calendar; None when not all of them are known."""
         if name not in self.calendars:
             calendar = self.program.calendars[name]
             relation = self.program.relations[calendar.relation]
             place = relation.index(calendar.column)
-            rows = [str(row[place]) for row in self.facts[calendar.relation] if row[place] is not None]
-            self.calendars[name] = None if relation.missing else Days(rows, calendar.by_week)
+            dates = [row[place] for row in self.facts[calendar.relation]]
+            unknown = relation.missing or relation.doubtful or None in dates
+            self.calendars[name] = None if unknown else Days(map(str, dates), calendar.by_week)
         return self.calendars[name]
 
     def add(self, calendar: str, date: str | None, number: int | None) -> str | None:

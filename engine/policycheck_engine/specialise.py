@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from policycheck_engine.order import gives, needs
+from policycheck_engine.order import gives, needs, waits
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -96,16 +96,15 @@ class Specialiser:
         left = list(body)
         lacking = {name for literal in body for name in gives(literal)} - set(env)
         while left:
-            literal = min(left, key=lambda x: self.cost(x, env, lacking))
+            ready = [x for x in left if not needs(x) & lacking]
+            literal = min(ready, key=lambda x: (waits(x, left), self.cost(x, env)))
             left.remove(literal)
             self.literal(literal, env, block)
             lacking -= gives(literal)
         return env
 
-    def cost(self, literal: Literal, env: Env, lacking: set[str]) -> tuple[int, int]:
+    def cost(self, literal: Literal, env: Env) -> tuple[int, int]:
         """What to do next: what can be tested, then what an index finds, then the smallest relation."""
-        if needs(literal) & lacking:
-            return (9, 0)
         if not isinstance(literal, Atom):
             return ({Compare: 0, Member: 0, Bind: 0, Not: 1, Either: 1, Aggregate: 2}[type(literal)], 0)
         known = sum(isinstance(t, Var) and t.name in env for _, t in literal.args)

@@ -35,6 +35,7 @@ from policycheck_engine import (
     Var,
 )
 from policycheck_engine.norms import Norm
+from policycheck_engine.program import names_in
 
 from tests.properties.worlds import DOMAIN, World, checked
 
@@ -85,6 +86,7 @@ class Author:
     computed: int = 0
     calls: bool = True
     failing: bool = True
+    reserved: set[str] = field(default_factory=set)
 
     def pick(self, options: Sequence[T]) -> T:
         return self.draw(st.sampled_from(options))
@@ -105,7 +107,7 @@ class Author:
     def fresh(self, env: Env, column: Column) -> str:
         """A name not in use here; it may be in use inside a body beside it."""
         names = [f"{column.type[0]}{i}" for i in range(40)]
-        return self.pick([name for name in names if name not in env][:2])
+        return self.pick([name for name in names if name not in env and name not in self.reserved][:2])
 
     def term(self, env: Env, type_: Type, depth: int = 1) -> Term:
         """A variable, a value or a call."""
@@ -236,7 +238,10 @@ class Author:
 
     def share(self, env: Env, depth: int) -> tuple[Aggregate, Column] | None:
         inner, whole = self.inside(env, depth)
+        before = set(self.reserved)
+        self.reserved |= names_in(whole)
         have = self.body(dict(inner), depth - 1)
+        self.reserved = before
         names = self.own(inner, env)
         if not names:
             return None

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from policycheck_engine import Aggregate, Body, Either, Literal, Not, Program
 
 from tests.properties.profile import examples

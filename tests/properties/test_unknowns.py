@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from policycheck_engine import Relation, Row
 from policycheck_engine.readings import possible
 

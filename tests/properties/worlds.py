@@ -10,7 +10,6 @@ from math import prod
 
 from policycheck_engine import (
     NEVER,
-    Column,
     Program,
     Relation,
     Row,

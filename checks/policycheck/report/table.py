@@ -52,30 +52,37 @@ def head(form: Form) -> Iterator[str]:
     parts.append(f"{records['rows']:,} records")
     yield ", ".join(p for p in parts if p)
     for p in form["parameters"]:
-        yield f"The school has set {p['name']} to {p['value']} (usually {p['usual']})."
+        yield f"The school has set {p['name']} to {plain(p['value'])} (usually {plain(p['usual'])})."
     if records["left_out"]:
         yield ""
-        count = f"{len(records['left_out']):,}"
-        yield f"LEFT OUT: {count} problems in the records; what depends on these rows is undecided."
+        many = len(records["left_out"])
+        count = f"{many:,} problems" if many > 1 else "1 problem"
+        yield f"LEFT OUT: {count} in the records; what depends on these rows is undecided."
         for p in records["left_out"][:10]:
             yield f"  {p['source']}{':' if p['source'] else ''} {p['at']}: {p['message']}"
 
 
+def plain(value: Any) -> str:
+    """A parameter's value in a sentence."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def summary(form: Form) -> str:
-    """A row for each section: how many of the subjects judged met it, and how the others came out."""
+    """A row for each section: how many of the subjects that could be decided met it, and how the others
+    came out. Sections that were not judged are left out."""
     used = [c for c in OTHERS if form["summary"]["outcomes"][c]]
     idle = bool(form["summary"]["not_exercised"])
-    rows = [summary_row(s["id"], s, used, idle) for s in form["sections"]]
+    rows = [summary_row(s["id"], s, used, idle) for s in form["sections"] if s["rules"]]
     rows.append(summary_row("all", form["summary"], used, idle))
-    heads = ["section", "met of judged", *used, *(["rules not exercised"] if idle else [])]
+    heads = ["section", "met of decided", *used, *(["not exercised"] if idle else [])]
     return tabulate(rows, heads, tablefmt="simple", colalign=["left"] + ["right"] * (len(heads) - 1))
 
 
 def summary_row(name: str, part: Form, used: list[str], idle: bool) -> list[str]:
     """One row of the summary."""
     outcomes = part["outcomes"]
-    judged = sum(outcomes.values())
-    met = f"{outcomes['met']:,} of {judged:,}" if judged else "nothing to judge"
+    decided = sum(outcomes.values()) - outcomes["undecided"] - outcomes["pending"]
+    met = f"{outcomes['met']:,} of {decided:,}" if decided else ""
     row = [name, met, *(f"{outcomes[c]:,}" if outcomes[c] else "" for c in used)]
     return [*row, str(part["not_exercised"] or "")] if idle else row
 
