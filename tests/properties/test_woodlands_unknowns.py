@@ -61,7 +61,7 @@ def cells(rule: str, example: Layer) -> Iterator[Cell]:
     for layer in (policy.examples["rows"], example.get("given") or {}):
         for name in sorted(read_by(rule) & layer.keys()):
             model = policy.model.relations[name]
-            for row in layer[name]:
+            for row in layer[name] if model.key else ():
                 whole = {**defaults.get(name, {}), **row}
                 key = tuple((k, whole[k]) for k in model.key)
                 unknown = [f.name for f in model.fields.values() if f.missing == "unknown"]
