@@ -151,7 +151,7 @@ def dense_ranks(days: Days) -> list[int]:
     if not days.days:
         return [0]
     first = days.days[0]
-    return [days.rank(add_days(first, i)) for i in range(days_between(first, days.days[-1]) + 1)]
+    return [days.rank(str(add_days(first, i))) for i in range(days_between(first, days.days[-1]) + 1)]
 
 
 def derive(connection: duckdb.DuckDBPyConnection, program: Program, head: str, rules: Sequence[Rule]) -> None:
