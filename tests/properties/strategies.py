@@ -42,7 +42,7 @@ from tests.properties.worlds import DOMAIN, World, checked
 T = TypeVar("T")
 Env = dict[str, Column]
 
-DAYS = tuple(("2021-01-28", "2021-01-29", "2021-02-01", "2021-02-02", "2021-02-08"))
+DAYS = ("2021-01-28", "2021-01-29", "2021-02-01", "2021-02-02", "2021-02-08")
 CALENDARS = {
     "open": Calendar("open", "days", "day"),
     "open_weeks": Calendar("open_weeks", "days", "day", by_week=True),
@@ -400,13 +400,16 @@ def args(names: Any) -> tuple[tuple[str, Term], ...]:
 # Records
 
 
+def one_value(
+    known: st.SearchStrategy[Value], unknown: st.SearchStrategy[None], nulls: bool
+) -> st.SearchStrategy[Value]:
+    return st.integers(0, 9).flatmap(lambda i: unknown if i == 9 and nulls else known)
+
+
 def records(draw: st.DrawFn, columns: Sequence[Type], most: int, nulls: bool) -> list[Row]:
     """Rows of these types; of ten values one is unknown."""
     unknown = st.none() if nulls else st.nothing()
-    values = [
-        st.integers(0, 9).flatmap(lambda i, t=t: unknown if i == 9 and nulls else st.sampled_from(DOMAIN[t]))
-        for t in columns
-    ]
+    values = [one_value(st.sampled_from(DOMAIN[t]), unknown, nulls) for t in columns]
     least = draw(st.sampled_from((0, 1, 1, 2, 2, 2)))
     return draw(st.lists(st.tuples(*values), min_size=min(least, most), max_size=most, unique=True))
 
