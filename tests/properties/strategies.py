@@ -375,7 +375,7 @@ def norm_of(draft: Draft) -> Norm:
         pending=pending,
         excused=about("excused"),
         explained=about("explained"),
-        unanswered=about("unanswered", 6),
+        unanswered=about("unanswered", 6) if author.failing else None,
         minor=about("minor", 6),
     )
 
@@ -401,8 +401,8 @@ def args(names: Any) -> tuple[tuple[str, Term], ...]:
 
 
 def one_value(
-    known: st.SearchStrategy[Value], unknown: st.SearchStrategy[None], nulls: bool
-) -> st.SearchStrategy[Value]:
+    known: st.SearchStrategy[Any], unknown: st.SearchStrategy[Any], nulls: bool
+) -> st.SearchStrategy[Any]:
     return st.integers(0, 9).flatmap(lambda i: unknown if i == 9 and nulls else known)
 
 
