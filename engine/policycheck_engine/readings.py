@@ -35,6 +35,7 @@ from policycheck_engine.program import (
     Term,
     Var,
     names_in,
+    taken,
     variables,
 )
 from policycheck_engine.strata import strata
@@ -215,8 +216,15 @@ class _Maker:
         if any(self.kind(t, scope) != Kind() for t in window):
             return Kind(True, True)
         if self.exact(literal, scope):
-            return Kind(unknown=literal.unit not in (None, "days", "weeks"))
+            return Kind(unknown=self.uncertain(literal.unit))
         return Kind(True, True)
+
+    def uncertain(self, unit: str | None) -> bool:
+        """Whether gaps are counted by a calendar of which not all days are known."""
+        calendar = self.source.calendars.get(unit or "")
+        if calendar is None:
+            return False
+        return calendar.relation in self.split or (calendar.relation, calendar.column) in self.unknown
 
     def exact(self, literal: Aggregate, scope: Scope) -> bool:
         for body in (literal.body, literal.against):
@@ -403,16 +411,29 @@ class _Maker:
 
     def bounded_aggregate(self, literal: Aggregate, scope: Scope, side: Bound, into: str) -> Aggregate:
         certain = side == "exact" or (side == "low") == RISING[literal.kind]
-        inner = self.scope(literal.body, scope, certain)
         weighed: Bound = side if literal.kind in ("sum", "max", "min") else "exact"
+        inner = self.scope(literal.body, scope, certain)
+        of = tuple(bound(t, inner, "exact") for t in literal.of)
+        weight = None if literal.weight is None else bound(literal.weight, inner, weighed)
+        body = self.inner(literal.body, scope, certain)
+        against = self.inner(literal.against, scope, side == "exact" or not certain)
+        outer = self.scope(literal.against, scope, side == "exact" or not certain)
+        known = [tuple(bound(t, s, "exact") for t in taken(literal)) for s in (inner, outer)]
+        if literal.against and known != [taken(literal)] * 2:
+            # one body may know a variable as one value and the other as two bounds: each names it itself
+            names = tuple(Var(f"{into}~{i}") for i in range(len(taken(literal))))
+            body += tuple(Bind(name, t) for name, t in zip(names, known[0], strict=True))
+            against += tuple(Bind(name, t) for name, t in zip(names, known[1], strict=True))
+            of, weight = names[: len(of)], names[-1] if literal.weight is not None else None
+        window = tuple(bound(t, scope, "exact") for t in literal.window) if literal.window else None
         return replace(
             literal,
             into=Var(into),
-            of=tuple(bound(t, inner, "exact") for t in literal.of),
-            weight=None if literal.weight is None else bound(literal.weight, inner, weighed),
-            body=self.inner(literal.body, scope, certain),
-            against=self.inner(literal.against, scope, side == "exact" or not certain),
-            window=tuple(bound(t, scope, "exact") for t in literal.window) if literal.window else None,  # type: ignore[arg-type]
+            body=body,
+            of=of,
+            weight=weight,
+            against=against,
+            window=window,  # type: ignore[arg-type]
             bound=side,
         )
 
