@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pages import errors, policy, problems, records, reference
 from pages.reading import readings_of
+from policycheck.errors import PolicycheckError
 from policycheck.policy.find import packs, shipped
 from policycheck.policy.load import load_policy
 from policycheck.records.model import load_model
@@ -24,7 +25,7 @@ SOURCES = (HERE.parent / "engine", HERE.parent / "checks")
 def pages() -> dict[Path, str]:
     """All pages by their file."""
     model = load_model(shipped() / "records.yaml")
-    loaded = [load_policy(pack.versions[-1][1], model) for pack in packs(shipped())]
+    loaded = [load_policy(pack.versions[-1][1]) for pack in packs(shipped())]
     both = {p.id: (p, readings_of(p)) for p in loaded}
     found = {HERE / "policies" / f"{name}.md": policy.page(*of) for name, of in both.items()}
     found[HERE / "records.md"] = records.page(model, both)
@@ -38,7 +39,12 @@ def pages() -> dict[Path, str]:
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` name those that are not current and return 1."""
     stale = []
-    for file, text in pages().items():
+    try:
+        made = pages()
+    except PolicycheckError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for file, text in made.items():
         if file.exists() and file.read_text(encoding="utf-8") == text:
             continue
         stale.append(file)

@@ -11,8 +11,9 @@ from policycheck.policy.compile import check_whole
 from policycheck.policy.load import load_policy
 from policycheck.run import run
 from policycheck.trials import example_trials, lacking_examples
-from support import ROOT, Ran
 from syrupy.assertion import SnapshotAssertion
+
+from tests.support import ROOT, Ran
 
 SMALL = ROOT / "fixtures" / "small"
 RECORDS = sorted(p for p in SMALL.iterdir() if p.suffix == ".json" or p.is_dir())

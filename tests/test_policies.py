@@ -10,7 +10,8 @@ from policycheck.policy.find import packs
 from policycheck.policy.load import load_policy
 from policycheck.policy.model import Policy
 from policycheck.trials import example_trials, lacking_examples, scenario_trials
-from support import ROOT
+
+from tests.support import ROOT
 
 SHIPPED = [folder for pack in packs(ROOT / "policies") for _, folder in pack.versions]
 CASES = sorted(f.parent for f in (ROOT / "tests" / "cases").glob("*/policy.yaml"))
@@ -31,15 +32,17 @@ def test_examples_and_scenarios_hold(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [*CASES, *OTHERS], ids=name)
-def test_examples_and_scenarios_hold_on_duckdb(folder: Path) -> None:
+@pytest.mark.parametrize("engine", ["memory", "duckdb"])
+def test_examples_and_scenarios_hold_on_others(folder: Path, engine: str) -> None:
     policy = load_policy(folder)
-    trials = [*example_trials(policy, engine="duckdb"), *scenario_trials(policy, "duckdb")]
+    trials = [*example_trials(policy, engine=engine), *scenario_trials(policy, engine)]
     assert [t for t in trials if t.wrong] == []
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=name)
-def test_scenarios_hold_on_duckdb(folder: Path) -> None:
-    trials = list(scenario_trials(load_policy(folder), "duckdb"))
+@pytest.mark.parametrize("engine", ["memory", "duckdb"])
+def test_scenarios_hold_on_others(folder: Path, engine: str) -> None:
+    trials = list(scenario_trials(load_policy(folder), engine))
     assert trials
     assert [t for t in trials if t.wrong] == []
 

@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 from policycheck.policy.find import shipped
 from policycheck.records.model import load_model
 from policycheck.schemas_for import NAMES, named_schema, term_schema
-from support import ROOT, Ran
+
+from tests.support import ROOT, Ran
 
 SMALL = ROOT / "fixtures" / "small"
 

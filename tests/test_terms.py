@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from policycheck.run import run
-from support import ROOT, Ran
 from syrupy.assertion import SnapshotAssertion
+
+from tests.support import ROOT, Ran
 
 TERMS = sorted(
     f for f in (ROOT / "fixtures").glob("*/*.json") if f.with_suffix("").with_suffix(".planted.json").exists()

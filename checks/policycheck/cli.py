@@ -164,15 +164,15 @@ def run(
     section: Annotated[list[str] | None, typer.Option(help="Judge only this section.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Judge only this rule or clause.")] = None,
     keep_going: Annotated[
-        bool, typer.Option(help="Leave out rows with something wrong, and say so.")
+        bool, typer.Option("--keep-going", help="Leave out rows with something wrong, and say so.")
     ] = False,
     fail_level: Annotated[
         Level, typer.Option(help="Breaches from this severity on give exit code 1.")
     ] = Level.minor,
     fail_on_incomplete: Annotated[
-        bool, typer.Option(help="Exit code 3 when something is undecided.")
+        bool, typer.Option("--fail-on-incomplete", help="Exit code 3 when something is undecided.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="What evaluates the rules: duckdb or naive.")] = "duckdb",
+    engine: Annotated[str, typer.Option(help="What evaluates: memory, duckdb, naive, or auto.")] = "auto",
 ) -> int:
     """Judge the records of a term and print what was found."""
     from policycheck.progress import shown_progress

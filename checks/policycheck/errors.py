@@ -31,7 +31,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.where}" if self.where else self.file
         hint = f"\n    {self.help}" if self.help else ""
-        return f"{place}: {self.message}{hint}"
+        return f"{place}: {self.message} [{self.code}]{hint}"
 
 
 class PolicycheckError(Exception):

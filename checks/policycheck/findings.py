@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from policycheck_engine import Atom, Body, Program, Value
-from policycheck_engine.norms import Judged, Norm
-from policycheck_engine.program import walk
+from policycheck_engine import Aggregate, Atom, Body, Call, Program, Rule, Term, Value
+from policycheck_engine.norms import Judged, Judgement, Norm
+from policycheck_engine.program import terms, walk
 
 from policycheck.messages import filled, written
 from policycheck.policy.compile import Compiled
@@ -82,22 +82,22 @@ class RuleResult:
 
 
 def findings_of(
-    compiled: Compiled, judged: list[tuple[Norm, list[Judged]]], tables: Tables
+    compiled: Compiled, judgements: list[Judgement], tables: Tables
 ) -> tuple[list[RuleResult], list[Finding]]:
     """The result of each rule, and its findings."""
     maker = _Maker(compiled, tables)
     results, findings = [], []
-    for position, (norm, subjects) in enumerate(judged):
-        rule = compiled.policy.rules[norm.rule]
-        outcomes: Counter[str] = Counter()
-        cases: Counter[str] = Counter()
-        for subject in subjects:
+    for position, judgement in enumerate(judgements):
+        rule = compiled.policy.rules[judgement.norm.rule]
+        outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
+        for subject in judgement.others:
             outcome = outcome_of(rule, subject)
+            if outcome == "undecided" and rule.data.get("quiet"):
+                continue
             outcomes[outcome] += 1
-            cases.update({_named(rule, v): n for v, n in subject.cases.items()})
-            if outcome != "met":
-                findings.append(maker.finding(rule, norm, subject, outcome, position))
-        results.append(RuleResult(rule.id, rule.clauses, len(subjects), dict(outcomes), dict(cases)))
+            findings.append(maker.finding(rule, judgement.norm, subject, outcome, position))
+        cases = {_named(rule, verdict): n for verdict, n in judgement.cases.items()}
+        results.append(RuleResult(rule.id, rule.clauses, sum(outcomes.values()), dict(outcomes), cases))
     return results, findings
 
 
@@ -137,11 +137,7 @@ class _Maker:
                 RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
                 for r, i in records
             ),
-            remedy=filled(
-                str(rule.data.get("remedy", "")),
-                judged.shown or judged.decisive or [judged.subject],
-                self.constants,
-            ),
+            remedy=self.remedy(rule, judged, outcome),
             notes=tuple(
                 dict.fromkeys(
                     filled(rule.data["notes"][i]["say"], [row], self.constants) for i, row in judged.notes
@@ -151,6 +147,12 @@ class _Maker:
             cases={_named(rule, v): n for v, n in sorted(judged.cases.items())},
             order=loudness,
         )
+
+    def remedy(self, rule: RuleText, judged: Judged, outcome: Outcome) -> str:
+        if outcome == "undecided" and not rule.attested:
+            return "Record what is missing, then run again."
+        rows = judged.shown or judged.decisive or [judged.subject]
+        return filled(str(rule.data.get("remedy", "")), rows, self.constants)
 
     def message(
         self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, missing: tuple[str, ...]
@@ -177,7 +179,8 @@ class _Maker:
         domains = self.domains(norm)
         cone = self.cone(norm)
         seen: set[tuple[str, int]] = set()
-        for row in [judged.subject, *judged.shown, *judged.decisive]:
+        shown = [] if judged.outcome == "undecided" else judged.shown
+        for row in [judged.subject, *shown, *judged.decisive]:
             for name, value in row.items():
                 relation = domains.get(name)
                 if relation is None or relation not in cone.relations or value is None:
@@ -231,7 +234,7 @@ class _Maker:
                 yield f"rows of `{relation}` were left out"
         if norm.unanswered is not None and not found:
             found = True
-            yield "nobody has signed for it yet"
+            yield "no signature that counts is on file (right role, within the term, with evidence)"
         if found:
             return
         for relation, name in sorted(cone.columns):
@@ -264,6 +267,7 @@ def cone_of(program: Program, norm: Norm) -> Cone:
     while queue:
         name = queue.pop()
         for rule in heads.get(name, ()):
+            relations |= {program.calendars[c].relation for c in calendars_in(rule)}
             for atom in _atoms(rule.body):
                 if atom.relation not in heads:
                     relations.add(atom.relation)
@@ -272,6 +276,24 @@ def cone_of(program: Program, norm: Norm) -> Cone:
                     seen.add(atom.relation)
                     queue.append(atom.relation)
     return Cone(frozenset(relations), frozenset(columns))
+
+
+def calendars_in(rule: Rule) -> Iterator[str]:
+    """The calendars that a rule counts by."""
+    for literal in walk(rule.body):
+        if isinstance(literal, Aggregate) and literal.unit not in (None, "days", "weeks"):
+            yield str(literal.unit)
+        for term in terms(literal):
+            yield from calendars_of(term)
+
+
+def calendars_of(term: Term) -> Iterator[str]:
+    """The calendars that a term counts by."""
+    if isinstance(term, Call):
+        if term.calendar is not None:
+            yield term.calendar
+        for arg in term.args:
+            yield from calendars_of(arg)
 
 
 def _atoms(body: Body) -> Iterator[Atom]:

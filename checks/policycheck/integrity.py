@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policycheck_engine import Value
-from policycheck_engine.norms import Judged, Norm
+from policycheck_engine.norms import Judgement
 
 from policycheck.errors import Problem
 from policycheck.messages import written
@@ -60,24 +60,20 @@ def integrity_policy(model: RecordModel) -> Policy:
     )
 
 
-def integrity_problems(
-    policy: Policy, judged: list[tuple[Norm, list[Judged]]], tables: Tables
-) -> list[WrongRow]:
+def integrity_problems(policy: Policy, judgements: list[Judgement], tables: Tables) -> list[WrongRow]:
     """A problem for each subject of a check that fails for certain."""
     out: list[WrongRow] = []
-    for norm, subjects in judged:
-        rule = policy.rules[norm.rule]
+    for judgement in judgements:
+        rule = policy.rules[judgement.norm.rule]
         relation = str(rule.data["row"])
         table = tables[relation]
         places = rows_by_key(table, policy.model)
-        for subject in subjects:
+        for subject in judgement.others:
             if subject.outcome == "breach":
                 row = places[next(iter(subject.subject.values()))]
                 message = written(rule.data["message"], subject, {})
                 help_ = str(rule.data.get("remedy", ""))
-                out.append(
-                    WrongRow(table.source, table.places(row), norm.rule, message, help_, relation, row)
-                )
+                out.append(WrongRow(table.source, table.places(row), rule.id, message, help_, relation, row))
     return out
 
 

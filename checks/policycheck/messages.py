@@ -32,12 +32,17 @@ def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[st
         out.append(literal)
         if name is not None:
             values = (
-                [constants[name]]
+                as_list(constants[name])
                 if name in constants
                 else [bounded(row, name) for row in rows if name in row]
             )
             out.append(listed(values))
     return "".join(out)
+
+
+def as_list(value: Value | list[Value]) -> list[Value]:
+    """The values of a parameter, which may be a list of them."""
+    return value if isinstance(value, list) else [value]
 
 
 def bounded(row: Mapping[str, Value], name: str) -> Value:

@@ -36,9 +36,9 @@ def policycheck_result(request: pytest.FixtureRequest) -> Callable[..., Result]:
 
 @pytest.fixture
 def policycheck_findings(policycheck_result: Callable[..., Result]) -> Callable[..., str]:
-    """What a run found, as JSON text that changes only when findings do.
+    """What a run found, as JSON text for a snapshot: the whole form but its receipt.
 
-    It leaves out what differs from machine to machine: hashes, and the version of the program.
+    The receipt holds hashes and the version of the program, which change when no finding does.
     """
 
     def findings(records: str | Path, policy: str | Path | None = None, **options: Any) -> str:

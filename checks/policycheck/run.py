@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
-from policycheck_engine.norms import Judged, Norm, judge
+from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
 from policycheck_engine.strata import needed
 
@@ -30,6 +30,9 @@ from policycheck.policy.model import Policy
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
+
+MEMORY_ROWS = 500_000
+"""Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
 
 Progress = Callable[[str], None]
 Evaluate = Callable[..., dict[str, set[Row]]]
@@ -81,7 +84,7 @@ def run(
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
-    engine: str = "duckdb",
+    engine: str = "auto",
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -92,6 +95,7 @@ def run(
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
+    engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
@@ -249,6 +253,10 @@ def versions_in_force(
     """
     if len(pack.versions) == 1:
         version, folder = pack.versions[0]
+        if version and info.as_of is not None and info.as_of < version:
+            raise UsageError(
+                f"`{pack.id}` comes into force on {version}; nothing can be judged as of {info.as_of}"
+            )
         return [(version or None, None, folder)]
     start = None
     if model.frame.term and info.term is not None:
@@ -351,7 +359,7 @@ def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[JudgedNorm]:
+def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]:
     """What each norm of a policy makes of the records."""
     if not compiled.norms:
         return []
@@ -359,15 +367,19 @@ def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[JudgedNorm
     relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
     wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
     program = needed(split.program, wanted)
-    facts = evaluator(engine)(program, rows_by_relation(tables, program.relations), wanted)
-    return [(norm, judge(norm, split, facts)) for norm in compiled.norms]
+    rows = rows_by_relation(tables, program.relations)
+    facts = evaluator(engine, sum(map(len, rows.values())))(program, rows, wanted)
+    return [judge(norm, split, facts) for norm in compiled.norms]
 
 
-JudgedNorm = tuple[Norm, list[Judged]]
+def evaluator(name: str, rows: int) -> Evaluate:
+    """The evaluator of that name, imported only now; `auto` chooses by the number of rows."""
+    if name == "auto":
+        name = "memory" if rows <= MEMORY_ROWS else "duckdb"
+    if name == "memory":
+        from policycheck_engine import memory
 
-
-def evaluator(name: str) -> Evaluate:
-    """The evaluator of that name, imported only now."""
+        return memory.evaluate
     if name == "duckdb":
         from policycheck_engine import duck
 
@@ -376,7 +388,7 @@ def evaluator(name: str) -> Evaluate:
         from policycheck_engine import naive
 
         return naive.evaluate
-    raise UsageError(f"there is no engine `{name}`; there are duckdb and naive")
+    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
 
 
 def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:

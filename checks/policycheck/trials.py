@@ -58,7 +58,8 @@ def lacking_examples(policy: Policy, rules: set[str] | None = None) -> Iterator[
         if rule.attested or (rules is not None and rule.id not in rules):
             continue
         has = rule.data.get("examples") or {}
-        missing = [outcome for outcome in ("met", rule.outcome) if outcome not in has]
+        wanted = [rule.outcome] if rule.data.get("forbid") == "always" else ["met", rule.outcome]
+        missing = [outcome for outcome in wanted if outcome not in has]
         if missing:
             line, column = rule.place.document.find(rule.place.path)
             where = f"{shown_path(rule.place.document.file)}:{line}:{column}"
@@ -98,8 +99,8 @@ def judged_layers(
     judged = evaluate(compiled, tables, engine)
     _, findings = findings_of(compiled, judged, tables)
     met: list[Layer] = []
-    for norm, subjects in judged:
-        met += [{"rule": norm.rule, **s.subject} for s in subjects if s.outcome == "met"]
+    for j in judged:
+        met += [{"rule": j.norm.rule, **dict(zip(j.norm.subject, key, strict=True))} for key in j.met]
     return findings, met, []
 
 

@@ -10,6 +10,9 @@ from policycheck.policy.model import Clause, Policy, RuleText, Section
 from pages.markdown import MADE, code, codes, counted, table, text, whole
 from pages.reading import Reading
 
+FEW = 4
+"""Rules that need so many relations at most are listed by what they need."""
+
 SOURCES = {"text": "the text", "school-set": "the school"}
 
 
@@ -18,6 +21,7 @@ def page(policy: Policy, readings: Mapping[str, Reading]) -> str:
     lines = [f"# {text(policy.title)}", "", MADE, "", *head(policy), *how_to_read()]
     for section in policy.sections:
         lines += section_lines(policy, section, readings)
+    lines += sheet_lines(readings)
     lines += parameter_lines(policy, readings)
     lines += definition_lines(policy)
     return whole(lines)
@@ -42,8 +46,8 @@ def how_to_read() -> list[str]:
     """What the words of the page mean."""
     return [
         "The sentences are paraphrases; the school's own document holds the wording. *Reads* names the "
-        "[relations](../records.md) that a rule needs: without one of them the rule is undecided, unless what "
-        "is there is already enough. A name in braces stands for a value of the case.",
+        "[relations](../records.md) that a rule needs: without one of them the rule is undecided, unless "
+        "what is there is already enough. A name in braces stands for a value of the case.",
         "",
     ]
 
@@ -123,6 +127,16 @@ def meaning(policy: Policy, name: str) -> str:
     if name in policy.parameters:
         return f", a parameter: {text(policy.parameters[name].why)}"
     return ", a field of the records."
+
+
+def sheet_lines(readings: Mapping[str, Reading]) -> Iterator[str]:
+    """Which relations decide which rules, those that need the fewest first."""
+    rules: dict[tuple[str, ...], list[str]] = {}
+    for rule, reading in readings.items():
+        rules.setdefault(reading.relations, []).append(rule)
+    few = sorted((names for names in rules if len(names) <= FEW), key=len)
+    yield from ("## What to keep first", "", "The rules that need the fewest relations.", "")
+    yield from table(["relations", "rules"], ([codes(names), codes(rules[names])] for names in few))
 
 
 def parameter_lines(policy: Policy, readings: Mapping[str, Reading]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from policycheck_engine.functions import FUNCTIONS
+from policycheck_engine.order import ordered
 from policycheck_engine.problems import Problem, nearest
 from policycheck_engine.program import (
     Aggregate,
@@ -99,15 +100,29 @@ def circle_problems(program: Program) -> Iterator[Problem]:
     loops = recursive(program)
     for rule in program.rules:
         if rule.head in loops:
-            for literal in rule.body:
-                if isinstance(literal, Bind) and isinstance(literal.term, Call):
-                    yield Problem(
-                        "recursive-value",
-                        f"`{rule.head}` depends on itself and computes `${literal.var.name}`, "
-                        "so it might never end",
-                        "compute the value in a definition that does not depend on itself",
-                        literal.origin,
-                    )
+            yield from new_values(rule)
+
+
+def new_values(rule: Rule) -> Iterator[Problem]:
+    """Values that a recursive rule computes itself and hands on: it might make new ones for ever."""
+    computed: dict[str, object] = {}
+    for _ in rule.body:
+        for literal in rule.body:
+            if isinstance(literal, Aggregate):
+                computed.setdefault(literal.into.name, literal.origin)
+            elif isinstance(literal, Bind) and (
+                isinstance(literal.term, Call) or any(v.name in computed for v in variables(literal.term))
+            ):
+                computed.setdefault(literal.var.name, literal.origin)
+    for name, term in rule.args:
+        made = next((v.name for v in variables(term) if v.name in computed), None)
+        if made is not None or isinstance(term, Call):
+            yield Problem(
+                "recursive-value",
+                f"`{rule.head}` depends on itself and computes `{name}`, so it might never end",
+                "compute the value in a definition that does not depend on itself",
+                computed.get(made or "", rule.origin),
+            )
 
 
 def unsafe(program: Program) -> Iterator[Problem]:
@@ -115,8 +130,25 @@ def unsafe(program: Program) -> Iterator[Problem]:
     for rule in program.rules:
         bound = binds(rule.body, set())
         yield from _unbound_in(rule.body, bound)
+        yield from circular_values(rule.body, set(), rule.origin)
         for _, term in rule.args:
             yield from _unbound(term, bound, rule.origin)
+
+
+def circular_values(body: Body, known: set[str], origin: object) -> Iterator[Problem]:
+    """Variables that get their values from each other, so that none comes first."""
+    try:
+        ordered(body, known)
+    except ValueError as stuck:
+        yield Problem(
+            "circular-value",
+            f"{stuck} get their values from each other",
+            "give one of them its value from a relation",
+            next((literal.origin for literal in body if literal.origin is not None), origin),
+        )
+    for literal in body:
+        for inner in nested(literal):
+            yield from circular_values(inner, binds(body, known), origin)
 
 
 def binds(body: Body, outer: set[str]) -> set[str]:
@@ -170,21 +202,36 @@ def derived_relations(program: Program) -> dict[str, Relation]:
     def look_up(relation: str, column: str) -> Column | None:
         return _column(base[relation], column) if relation in base else known.get((relation, column))
 
-    changed = True
-    while changed:
-        changed = False
-        for rule in program.rules:
-            scope = scope_of(rule.body, {}, look_up)
-            for name, term in rule.args:
-                column = column_of(term, scope)
-                if column is not None and (rule.head, name) not in known:
-                    known[rule.head, name] = replace(column, name=name)
-                    changed = True
+    for merge in (False, True):
+        changed = True
+        while changed:
+            changed = False
+            for rule in program.rules:
+                scope = scope_of(rule.body, {}, look_up)
+                for name, term in rule.args:
+                    column, old = column_of(term, scope), known.get((rule.head, name))
+                    if column is None or (old is not None and not merge):
+                        continue
+                    new = replace(column, name=name) if old is None else either(old, column)
+                    if new != old:
+                        known[rule.head, name] = new
+                        changed = True
     relations = dict(base)
     for head, rules in program.heads.items():
         columns = tuple(known.get((head, name), Column(name, "text")) for name, _ in rules[0].args)
         relations[head] = Relation(head, columns)
     return relations
+
+
+def either(old: Column, new: Column) -> Column:
+    """What holds of a column that takes values of both."""
+    return replace(
+        old,
+        domain=old.domain if old.domain == new.domain else None,
+        values=old.values if old.values == new.values else (),
+        positive=old.positive and new.positive,
+        nothing=old.nothing or new.nothing,
+    )
 
 
 def scope_of(body: Body, outer: Scope, look_up: LookUp) -> Scope:

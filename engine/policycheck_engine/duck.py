@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
@@ -69,9 +70,9 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
         for calendar in program.calendars.values():
             if calendar.relation in program.relations:
                 add_calendar(connection, calendar, program.relations[calendar.relation])
-        loops = recursive(program)
+        loops, heads = recursive(program), program.heads
         for group in strata(program):
-            rules = [rule for head in group for rule in program.heads[head]]
+            rules = [rule for head in group for rule in heads[head]]
             if loops.isdisjoint(group):
                 derive(connection, program, group[0], rules)
             else:
@@ -112,7 +113,8 @@ def add_calendar(connection: duckdb.DuckDBPyConnection, calendar: Calendar, rela
             f"SET VARIABLE {quoted(f'{name}_{variable}')} = CAST(? AS {kind(value)}[])", [value]
         )
     own = "pc_week_of(d)" if calendar.by_week else "left(d, 10)"
-    missing = "TRUE" if relation.missing else "FALSE"
+    unknown = relation.missing or relation.doubtful or any(row[0] is None for row in found)
+    missing = "TRUE" if unknown else "FALSE"
     connection.execute(
         f"""
         CREATE MACRO {quoted(f"pc_rank_in_{name}")}(d) AS CASE WHEN d IS NULL OR {missing} THEN NULL
@@ -150,7 +152,7 @@ def derive(connection: duckdb.DuckDBPyConnection, program: Program, head: str, r
     """The rows of a relation that does not need itself."""
     writer = Writer(program.relations)
     union = " UNION ".join(writer.rule(rule) for rule in rules)
-    connection.execute(f"INSERT INTO {quoted(head)} {union}", writer.parameters or None)
+    execute(connection, f"INSERT INTO {quoted(head)} {union}", writer)
 
 
 def derive_until_stable(
@@ -164,5 +166,13 @@ def derive_until_stable(
             writer = Writer(program.relations)
             head = quoted(rule.head)
             new = f"INSERT INTO {head} {writer.rule(rule)} EXCEPT SELECT * FROM {head}"
-            result = connection.execute(new, writer.parameters or None).fetchone()
+            result = execute(connection, new, writer).fetchone()
             grown = grown or bool(result and result[0])
+
+
+def execute(connection: duckdb.DuckDBPyConnection, query: str, writer: Writer) -> duckdb.DuckDBPyConnection:
+    """Run a query with the values that it refers to, which may be fewer than were written down."""
+    used = sorted({int(number) for number in re.findall(r"\$(\d+)", query)})
+    numbers = {number: i + 1 for i, number in enumerate(used)}
+    query = re.sub(r"\$(\d+)", lambda m: f"${numbers[int(m[1])]}", query)
+    return connection.execute(query, [writer.parameters[n - 1] for n in used] or None)

@@ -7,9 +7,9 @@ reference for every other evaluator, and never fast.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 
-from policycheck_engine.functions import MILLION, Days, apply, rounded
+from policycheck_engine.aggregates import aggregated
+from policycheck_engine.functions import Days, apply
 from policycheck_engine.order import ordered
 from policycheck_engine.program import (
     Aggregate,
@@ -27,6 +27,7 @@ from policycheck_engine.program import (
     Rule,
     Term,
     Var,
+    taken,
 )
 from policycheck_engine.strata import strata
 from policycheck_engine.values import Row, Value
@@ -42,10 +43,11 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
     """
     facts = {name: set(rows) for name, rows in tables.items()}
     world = World(program, facts)
+    heads = program.heads
     for group in strata(program):
         for head in group:
             facts[head] = set()
-        rules = [rule for head in group for rule in program.heads[head]]
+        rules = [rule for head in group for rule in heads[head]]
         grown = True
         while grown:
             new = [(rule.head, row) for rule in rules for row in list(world.derive(rule))]
@@ -134,54 +136,23 @@ class World:
                 return apply(term.function, [self.value(arg, env) for arg in term.args], days)
 
     def days(self, name: str) -> Days | None:
-        """The days of a calendar; None when its relation is missing."""
+        """The days of a calendar; None when not all of them are known."""
         if name not in self.calendars:
             calendar = self.program.calendars[name]
             relation = self.program.relations[calendar.relation]
             place = relation.index(calendar.column)
-            rows = [str(row[place]) for row in self.facts[calendar.relation]]
-            self.calendars[name] = None if relation.missing else Days(rows, calendar.by_week)
+            dates = [row[place] for row in self.facts[calendar.relation]]
+            unknown = relation.missing or relation.doubtful or None in dates
+            self.calendars[name] = None if unknown else Days(map(str, dates), calendar.by_week)
         return self.calendars[name]
 
     def aggregate(self, literal: Aggregate, env: Env) -> Value:
-        taken = literal.of + (() if literal.weight is None else (literal.weight,))
-        rows = {tuple(self.value(t, m) for t in taken) for m in self.matches(literal.body, env)}
-        if literal.kind == "share":
-            against = {tuple(self.value(t, m) for t in taken) for m in self.matches(literal.against, env)}
-            flipped = {"low": "high", "high": "low", "exact": "exact"}[literal.bound]
-            return ratio(total(rows, literal, literal.bound), total(against, literal, flipped))
-        if literal.kind in ("count", "sum"):
-            return total(rows, literal, literal.bound)
-        values = [row[-1] for row in rows]
-        if literal.kind == "gap":
-            start, end = (self.value(t, env) for t in literal.window or ())
-            return self.gap(values, start, end, literal)
-        return extreme(values, literal)
+        def rows(body: Body) -> set[Row]:
+            return {tuple(self.value(t, m) for t in taken(literal)) for m in self.matches(body, env)}
 
-    def gap(self, values: Sequence[Value], start: Value, end: Value, literal: Aggregate) -> Value:
-        if start is None or end is None or (None in values and literal.bound == "low"):
-            return None
-        days = None
-        if literal.unit is not None and literal.unit not in ("days", "weeks"):
-            days = self.days(literal.unit)
-            if days is None:
-                return None
-        return largest_gap(
-            [str(v) for v in values if v is not None], str(start), str(end), literal.unit, days
-        )
-
-
-def largest_gap(dates: Iterable[str], start: str, end: str, unit: str | None, days: Days | None) -> Value:
-    """The largest distance between neighbours among the dates inside a window and its two ends; the last
-    date before the window takes the place of its start."""
-    known = sorted(date[:10] for date in dates)
-    start, end = start[:10], end[:10]
-    before = [date for date in known if date <= start]
-    marks = [before[-1] if before else start, *(d for d in known if start < d < end), max(start, end)]
-    if days is not None:
-        return max(days.between(a, b) for a, b in pairwise(marks))
-    widest = max(int(apply("days_between", [a, b]) or 0) for a, b in pairwise(marks))
-    return rounded(widest / 7) if unit == "weeks" else widest
+        window = tuple(self.value(t, env) for t in literal.window or ())
+        against = rows(literal.against) if literal.against else set()
+        return aggregated(literal, rows(literal.body), against, window, self.days)
 
 
 def holds(op: str, left: Value, right: Value, sure: bool) -> bool:
@@ -201,35 +172,3 @@ def holds(op: str, left: Value, right: Value, sure: bool) -> bool:
             return left > right  # type: ignore[operator]
         case _:
             return left >= right  # type: ignore[operator]
-
-
-def total(rows: set[Row], literal: Aggregate, bound: str) -> Value:
-    """The number of different rows, or the sum of their weights. Rows with an unknown may be equal to
-    others: a low bound leaves them out (but there is at least one), a high bound is unknown."""
-    known = [row for row in rows if None not in (row if literal.weight is None else row[:-1])]
-    if bound == "high" and (len(known) < len(rows) or any(None in row for row in rows)):
-        return None
-    if literal.weight is None:
-        return len(known) or (1 if rows else 0)
-    weights = [row[-1] or 0 for row in known]
-    if all(isinstance(w, int) for w in weights):
-        return sum(int(w) for w in weights)
-    return sum(int(float(w) * MILLION + 0.5) for w in weights) / MILLION
-
-
-def ratio(part: Value, rest: Value) -> Value:
-    """Part of the whole; unknown when either is, or when there is nothing."""
-    if part is None or rest is None or part + rest == 0:  # type: ignore[operator]
-        return None
-    return float(part) / float(part + rest)  # type: ignore[operator]
-
-
-def extreme(values: Sequence[Value], literal: Aggregate) -> Value:
-    """The largest or smallest; a bound on the side where an unknown might lie is unknown."""
-    open_side = {"max": "high", "min": "low"}[literal.kind]
-    if None in values and literal.bound == open_side:
-        return None
-    known = [v for v in values if v is not None]
-    if not known:
-        return None
-    return max(known) if literal.kind == "max" else min(known)

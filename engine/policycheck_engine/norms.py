@@ -55,19 +55,30 @@ class Norm:
 
 @dataclass(slots=True)
 class Judged:
-    """One subject: its outcome, the cases behind it, and what each of those that decided it shows.
+    """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
     `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    a variable may have several rows. `notes` has the rows of each note by its index.
+    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index.
     """
 
     subject: dict[str, Value]
     outcome: Verdict
-    cases: Counter[Verdict] = field(default_factory=Counter)
+    cases: Counter[Verdict]
     decisive: list[dict[str, Value]] = field(default_factory=list)
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What a norm makes of the facts: the subjects that met it, by their values, and the others in
+    order; and its cases by verdict."""
+
+    norm: Norm
+    met: list[Row]
+    others: list[Judged]
+    cases: Counter[Verdict]
 
 
 Facts = Mapping[str, set[Row]]
@@ -79,7 +90,9 @@ class _Reading:
     def __init__(self, name: str | None, split: Split, facts: Facts, width: int) -> None:
         self.columns: tuple[str, ...] = split.program.relations[name].names if name else ()
         self.sure = self._by_case(facts[split.reading(name, True)], width) if name else {}
-        self.maybe = self._by_case(facts[split.reading(name, False)], width) if name else {}
+        self.maybe = self.sure
+        if name in split.split:
+            self.maybe = self._by_case(facts[split.reading(name, False)], width)
         self.by_known: dict[tuple[int, ...], dict[Row, list[Row]]] = {}
 
     @staticmethod
@@ -117,14 +130,33 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, split: Split, facts: Facts) -> list[Judged]:
-    """The outcome of each subject of a norm, in the order of the subjects' values."""
-    judge_ = _Judge(norm, split, facts)
-    places = [_place(judge_.case.columns, name) for name in norm.subject]
-    subjects: dict[Row, list[tuple[Row, Verdict]]] = {}
-    for row in judge_.case.maybe:
-        subjects.setdefault(tuple(row[p] for p in places), []).append((row, judge_.verdict(row)))
-    return [judge_.subject(key, subjects[key]) for key in sorted(subjects, key=in_order)]
+def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
+    """The outcome of each subject of a norm."""
+    maker = _Judge(norm, split, facts)
+    places = [_place(maker.case.columns, name) for name in norm.subject]
+    failing: dict[Row, list[tuple[Row, Verdict]]] = {}
+    holding: dict[Row, int] = {}
+    vague: dict[Row, int] = {}
+    cases: Counter[Verdict] = Counter()
+    for row in maker.case.maybe:
+        verdict = maker.verdict(row)
+        cases[verdict] += 1
+        key = tuple([row[p] for p in places])
+        if verdict == "met":
+            holding[key] = holding.get(key, 0) + 1
+            if None in row:
+                vague[key] = vague.get(key, 0) + 1
+        else:
+            failing.setdefault(key, []).append((row, verdict))
+    met = [key for key in holding if key not in failing]
+    others = []
+    for key in sorted(failing, key=in_order):
+        judged = maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
+        if judged.outcome == "met":
+            met.append(key)
+        else:
+            others.append(judged)
+    return Judgement(norm, met, others, cases)
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -167,10 +199,16 @@ class _Judge:
                 return "undecided"
         return "breach"
 
-    def subject(self, key: Row, cases: list[tuple[Row, Verdict]]) -> Judged:
-        """What one subject is, with the cases that decided it."""
+    def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
+        """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
+        with an unknown value."""
         counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
-        outcome = overall(counts, self.norm.share, self.norm.allow)
+        unclear: Counter[Verdict] = Counter(verdict for row, verdict in cases if None in row)
+        if vague:
+            unclear["met"] = vague
+        if met:
+            counts["met"] = met
+        outcome = overall(counts, self.norm, unclear)
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
         if outcome == "met":
             return result
@@ -190,20 +228,28 @@ def _place(columns: tuple[str, ...], name: str) -> int:
     return columns.index(name) if name in columns else columns.index(low(name))
 
 
-def overall(counts: Counter[Verdict], share: float | None, allow: int) -> Verdict:
-    """The outcome of a subject whose cases came out like this."""
+def overall(counts: Counter[Verdict], norm: Norm, vague: Counter[Verdict]) -> Verdict:
+    """The outcome of a subject whose cases came out like this.
+
+    `vague` counts the cases that have an unknown value: such a case may be another one again, and a
+    possible one may stand for several.
+    """
     failed, unsure = counts["breach"], counts["undecided"]
-    if (failed or unsure) and (share is not None or allow):
-        total = sum(counts.values()) - counts["pending"]
-        if _enough(total, failed + unsure, share, allow):
+    if (failed or unsure) and (norm.share is not None or norm.allow):
+        fewest = failed - vague["breach"] or min(failed, 1)
+        most = failed + unsure if not vague["undecided"] else None
+        if norm.share is not None:
+            total = sum(counts.values()) - counts["pending"]
+            if vague and (counts["met"] or unsure):
+                return "undecided"
+            borne = (total - failed - unsure) / total >= norm.share
+            may_be_borne = (total - failed) / total >= norm.share
+        else:
+            borne = most is not None and most <= norm.allow
+            may_be_borne = fewest <= norm.allow
+        milder = norm.pending or norm.excused or norm.explained
+        if borne and not (unsure and milder):
             return next((v for v in WORST_FIRST[2:] if counts[v]), "met")
-        if _enough(total, failed, share, allow):
+        if may_be_borne:
             return "undecided"
     return next(v for v in WORST_FIRST if counts[v])
-
-
-def _enough(total: int, failed: int, share: float | None, allow: int) -> bool:
-    """Whether so many failures can be borne."""
-    if share is not None:
-        return (total - failed) / total >= share
-    return failed <= allow

@@ -28,14 +28,27 @@ def _ordered(body: Body, missing: frozenset[str]) -> Body:
     out: list[Literal] = []
     while left:
         ready = [literal for literal in left if not needs(literal) & lacking]
+        ready = [literal for literal in ready if not waits(literal, left)] or ready
         tests = [literal for literal in ready if not isinstance(literal, Atom)]
         if not ready:
-            raise ValueError(f"no order for {left}: a variable has no value")
+            raise ValueError(", ".join(f"`${name}`" for name in sorted(lacking) if name[0] != "_"))
         chosen = tests[0] if tests else ready[0]
         left.remove(chosen)
         out.append(chosen)
         lacking -= gives(chosen)
     return tuple(out)
+
+
+def waits(literal: Literal, left: list[Literal]) -> bool:
+    """Whether a variable that a literal looks at may yet be found: one that is unknown so far gets its
+    value from a later atom of a possible reading."""
+    if isinstance(literal, Atom) and all(isinstance(term, Var) for _, term in literal.args):
+        return False
+    looked_at = needs(literal)
+    return any(
+        isinstance(other, Atom) and not other.sure and other is not literal and looked_at & gives(other)
+        for other in left
+    )
 
 
 def gives(literal: Literal) -> set[str]:

@@ -34,6 +34,7 @@ from policycheck_engine.program import (
     Rule,
     Term,
     Var,
+    names_in,
     variables,
 )
 from policycheck_engine.strata import strata
@@ -92,13 +93,14 @@ def readings(program: Program) -> Split:
 class _Maker:
     def __init__(self, program: Program) -> None:
         self.source = program
+        self.heads = program.heads
         self.relations: dict[str, Relation] = {}
         self.split: set[str] = set()
         self.bounded: set[tuple[str, str]] = set()
         self.unknown: set[tuple[str, str]] = set()
         self.rules: list[Rule] = []
         for relation in program.relations.values():
-            if relation.name in program.heads:
+            if relation.name in self.heads:
                 continue
             self.relations[relation.name] = relation
             self.unknown |= {(relation.name, c.name) for c in relation.columns if c.unknown}
@@ -114,7 +116,7 @@ class _Maker:
 
     def group(self, group: tuple[str, ...]) -> None:
         """One group of relations that need each other: grow what is uncertain until it is stable."""
-        rules = [rule for head in group for rule in self.source.heads[head]]
+        rules = [rule for head in group for rule in self.heads[head]]
         while True:
             before = (len(self.split), len(self.unknown), len(self.bounded))
             made = [(rule, self.rule(rule, True), self.rule(rule, False)) for rule in rules]
@@ -155,7 +157,7 @@ class _Maker:
                     (high(name), bound(term, scope, "high")),
                 ]
             else:
-                args.append((name, term))
+                args.append((name, bound(term, scope, "exact")))
             if kind.unknown:
                 self.unknown.add((rule.head, name))
         return replace(rule, args=tuple(args), body=body)
@@ -178,10 +180,16 @@ class _Maker:
                 scope[name] = Kind(unknown=not sure and all(k.unknown or k.bounds for k in kinds))
             else:
                 scope[name] = kinds[0]
+        made = {
+            x.into.name if isinstance(x, Aggregate) else x.var.name
+            for x in body
+            if not isinstance(x, NAMELESS)
+        }
         for _ in body:
             for literal in body:
                 if isinstance(literal, Aggregate):
-                    if literal.into.name not in places and literal.into.name not in outer:
+                    waiting = (names_in((literal,)) & made) - {literal.into.name} - set(scope)
+                    if not waiting and literal.into.name not in places and literal.into.name not in outer:
                         scope[literal.into.name] = self.aggregate_kind(literal, scope)
                 elif isinstance(literal, Bind) and literal.var.name not in places:
                     known = all(v.name in scope for v in variables(literal.term))
@@ -234,6 +242,7 @@ class _Maker:
             if isinstance(term, Var)
         )
         places.update(before.keys())
+        places.update(f"{name}~given" for name in before)
         shaky = {
             term.name
             for literal in body
@@ -243,7 +252,7 @@ class _Maker:
         }
         shaky |= {name for name, kind in before.items() if kind.unknown}
         out: list[Literal] = []
-        for literal in sorted(body, key=lambda x: not isinstance(x, Aggregate)):
+        for literal in sorted(body, key=_in_turn):
             if isinstance(literal, Atom):
                 out += self.atom(literal, scope, sure, places, shaky)
             elif isinstance(literal, Aggregate):
@@ -292,13 +301,14 @@ class _Maker:
     def member(self, literal: Member, scope: Scope, sure: bool) -> Iterable[Literal]:
         kind = self.kind(literal.term, scope)
         if not kind.bounds:
-            return [replace(literal, sure=sure or not kind.unknown)]
+            term = bound(literal.term, scope, "exact")
+            return [replace(literal, term=term, sure=sure or not kind.unknown)]
         equal = (Compare("=", literal.term, value) for value in literal.values)
         return [Either(tuple(tuple(self.compare(c, scope, sure)) for c in equal))]
 
     def bind(self, literal: Bind, scope: Scope) -> Iterable[Literal]:
         if not scope[literal.var.name].bounds:
-            return [literal]
+            return [replace(literal, term=bound(literal.term, scope, "exact"))]
         return [
             Bind(Var(low(literal.var.name)), bound(literal.term, scope, "low")),
             Bind(Var(high(literal.var.name)), bound(literal.term, scope, "high")),
@@ -314,7 +324,9 @@ class _Maker:
         for column, term in atom.args:
             kind, mine = self.column(atom.relation, column), self.kind(term, scope)
             compared = not isinstance(term, Var) or places[term.name] > 1
-            if kind.bounds and not compared and isinstance(term, Var):
+            first = isinstance(term, Var) and mine.bounds and not places[f"{term.name}~given"]
+            if kind.bounds and isinstance(term, Var) and (first or not compared):
+                places[f"{term.name}~given"] += 1
                 args += [(low(column), Var(low(term.name))), (high(column), Var(high(term.name)))]
             elif kind.bounds or mine.bounds:
                 places["~"] += 1
@@ -325,7 +337,7 @@ class _Maker:
                     args.append((column, Var(fresh)))
                 extra += self.compare(Compare("=", Var(fresh), term), scope | {fresh: kind}, sure)
             else:
-                args.append((column, term))
+                args.append((column, bound(term, scope, "exact")))
                 unsure = kind.unknown or mine.unknown or (isinstance(term, Var) and term.name in shaky)
                 tolerant = tolerant or (compared and unsure)
         flag = sure or not tolerant
@@ -335,7 +347,8 @@ class _Maker:
         left, right, op = literal.left, literal.right, literal.op
         one, two = self.kind(left, scope), self.kind(right, scope)
         if not (one.bounds or two.bounds):
-            return [replace(literal, sure=sure or not (one.unknown or two.unknown))]
+            left, right = bound(left, scope, "exact"), bound(right, scope, "exact")
+            return [replace(literal, left=left, right=right, sure=sure or not (one.unknown or two.unknown))]
         lo = [bound(t, scope, "low") for t in (left, right)]
         hi = [bound(t, scope, "high") for t in (left, right)]
         if op in (">", ">="):
@@ -401,6 +414,13 @@ class _Maker:
             window=tuple(bound(t, scope, "exact") for t in literal.window) if literal.window else None,  # type: ignore[arg-type]
             bound=side,
         )
+
+
+def _in_turn(literal: Literal) -> tuple[int, str]:
+    """Aggregates first, then atoms, in an order that does not depend on how they were written."""
+    if isinstance(literal, Aggregate):
+        return (0, "")
+    return (1, f"{literal.relation} {literal.args}") if isinstance(literal, Atom) else (2, "")
 
 
 MONOTONE = frozenset({"plus", "minus", "times", "over"})

@@ -35,6 +35,7 @@ from policycheck_engine import (
     Var,
 )
 from policycheck_engine.norms import Norm
+from policycheck_engine.program import names_in
 
 from tests.properties.worlds import DOMAIN, World, checked
 
@@ -70,6 +71,9 @@ SHAPES: tuple[tuple[str, tuple[Type, ...], Type], ...] = (
 )
 """Functions by what they take and give."""
 
+FAILING = ("over", "add")
+"""Functions that may have no value."""
+
 OPS = ("=", "!=", "<", "<=", ">", ">=")
 
 
@@ -81,6 +85,8 @@ class Author:
     relations: dict[str, Relation]
     computed: int = 0
     calls: bool = True
+    failing: bool = True
+    reserved: set[str] = field(default_factory=set)
 
     def pick(self, options: Sequence[T]) -> T:
         return self.draw(st.sampled_from(options))
@@ -100,13 +106,14 @@ class Author:
 
     def fresh(self, env: Env, column: Column) -> str:
         """A name not in use here; it may be in use inside a body beside it."""
-        names = [f"{column.type[0]}{i}" for i in range(8)]
-        return self.pick([name for name in names if name not in env][:2])
+        names = [f"{column.type[0]}{i}" for i in range(40)]
+        return self.pick([name for name in names if name not in env and name not in self.reserved][:2])
 
     def term(self, env: Env, type_: Type, depth: int = 1) -> Term:
         """A variable, a value or a call."""
         known = self.known(env, type_)
-        shapes = [s for s in SHAPES if s[2] == type_] if depth and self.calls else []
+        shapes = [s for s in SHAPES if s[2] == type_ and (self.failing or s[0] not in FAILING)]
+        shapes = shapes if depth and self.calls else []
         kind = self.pick(["var"] * 3 * bool(known) + ["const"] + ["call"] * bool(shapes))
         if kind == "var":
             return Var(self.pick(known))
@@ -231,7 +238,10 @@ class Author:
 
     def share(self, env: Env, depth: int) -> tuple[Aggregate, Column] | None:
         inner, whole = self.inside(env, depth)
+        before = set(self.reserved)
+        self.reserved |= names_in(whole)
         have = self.body(dict(inner), depth - 1)
+        self.reserved = before
         names = self.own(inner, env)
         if not names:
             return None
@@ -427,12 +437,14 @@ def calendar_relation(draw: st.DrawFn, nulls: bool) -> tuple[Relation, list[Row]
 
 
 @st.composite
-def worlds(draw: st.DrawFn, nulls: bool = True, most: int = 3, norm: bool = False) -> World:
+def worlds(
+    draw: st.DrawFn, nulls: bool = True, most: int = 3, norm: bool = False, failing: bool = True
+) -> World:
     """A world: two or three base relations and a calendar, one to three derived ones, maybe a norm."""
     made = [base_relation(draw, name, nulls, most) for name in ("p", "q", "r")[: draw(st.integers(2, 3))]]
     made.append(calendar_relation(draw, nulls))
     base = {relation.name: relation for relation, _, _ in made}
-    draft = Draft(Author(draw, dict(base)), base)
+    draft = Draft(Author(draw, dict(base), failing=failing), base)
     for number in range(draw(st.integers(0 if norm else 1, 2 if norm else 3))):
         draft.derived(f"x{number}")
     found = norm_of(draft) if norm else None

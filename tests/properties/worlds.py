@@ -10,7 +10,6 @@ from math import prod
 
 from policycheck_engine import (
     NEVER,
-    Column,
     Program,
     Relation,
     Row,
@@ -54,7 +53,7 @@ class World:
         for name, relation in self.program.relations.items():
             columns = ", ".join(f"{c.name} {c.type}{'?' if c.unknown else ''}" for c in relation.columns)
             missing = " is missing" if relation.missing else ""
-            doubtful = f" and perhaps {list(self.doubtful[name])}" if relation.doubtful else ""
+            doubtful = f" and perhaps {list(self.doubtful.get(name, ()))}" if relation.doubtful else ""
             lines.append(f"{name}({columns}){missing} = {list(self.rows[name])}{doubtful}")
         return "\n  ".join(["", *lines, *([repr(self.norm)] if self.norm else [])])
 
@@ -84,6 +83,28 @@ def solved(world: World, evaluate: Evaluate = naive.evaluate) -> Outcome:
     return Outcome(split, evaluate(split.program, tables(world, split), list(split.program.relations)))
 
 
+def solved_fillings(world: World, limit: int) -> Iterator[tuple[Records, Outcome]]:
+    """What this world may turn out to be, and all facts of each."""
+    program, problems = check(known(world.program))
+    assert not problems, problems
+    split = readings(program)
+    for rows in fillings(world, limit):
+        complete = replace(world, rows=rows, doubtful={})
+        facts = naive.evaluate(split.program, tables(complete, split), list(split.program.relations))
+        yield rows, Outcome(split, facts)
+
+
+def known(program: Program) -> Program:
+    """The program over relations that are all there and have no unknowns."""
+    relations = {
+        name: replace(
+            r, columns=tuple(replace(c, unknown=False) for c in r.columns), missing=False, doubtful=False
+        )
+        for name, r in program.relations.items()
+    }
+    return replace(program, relations=relations)
+
+
 def tables(world: World, split: Split) -> dict[str, list[Row]]:
     """The rows of the base relations, and of their possible readings where they have one."""
     out: dict[str, list[Row]] = {}
@@ -96,32 +117,16 @@ def tables(world: World, split: Split) -> dict[str, list[Row]]:
     return out
 
 
-def with_rows(world: World, rows: Records) -> World:
-    """The world with other rows, all of them certain, and its columns as unknown as these make them."""
-    relations = {
-        name: replace(r, columns=_columns(r, rows[name]), missing=False, doubtful=False)
-        for name, r in world.program.relations.items()
-    }
-    return replace(world, program=replace(world.program, relations=relations), rows=rows, doubtful={})
-
-
-def _columns(relation: Relation, rows: Sequence[Row]) -> tuple[Column, ...]:
-    return tuple(
-        replace(c, unknown=any(row[i] is None for row in rows)) for i, c in enumerate(relation.columns)
-    )
-
-
-def fillings(world: World, limit: int) -> Iterator[World]:
-    """The complete worlds that this one may turn out to be: all of them, or so many picked at random."""
+def fillings(world: World, limit: int) -> Iterator[Records]:
+    """The records that these may turn out to be: all of them, or so many picked at random."""
     holes = {name: _row_choices(world, r) for name, r in world.program.relations.items()}
     flat = [choice for choices in holes.values() for choice in choices]
     for picked in _picks(flat, limit):
         left = iter(picked)
-        rows = {
+        yield {
             name: tuple(dict.fromkeys(row for _ in choices for row in next(left)))
             for name, choices in holes.items()
         }
-        yield with_rows(world, rows)
 
 
 def _picks(choices: list[list[tuple[Row, ...]]], limit: int) -> Iterator[Sequence[tuple[Row, ...]]]:

@@ -61,6 +61,7 @@ def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[
             "subject": [subject],
             "forbid": against["when"],
             "outcome": "advice",
+            "quiet": True,
             "severity": "minor",
             "message": against["say"],
             "remedy": "Look at these records with whoever signed.",
@@ -120,4 +121,4 @@ def _listed(body: Any) -> Body:
 
 
 def _message(clause: Clause, data: Mapping[str, Any]) -> str:
-    return f"Signed as not so: {clause.data['says']}"
+    return f"The signed answers do not say that it is so: {clause.data['says']}"

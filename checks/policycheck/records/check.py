@@ -316,7 +316,7 @@ def check_key(
             shown = ", ".join(f"{n} {v}" for n, v in zip(relation.key, key, strict=True))
             message = f"`{table.relation}` has another row with {shown}"
             help_ = f"it stands at {table.place(first[key])}; take one out, or give it a key of its own"
-            found.add(table, i, relation.key[0], "key-twice", message, help_)
+            found.add(table, i, relation.key[0], "duplicate-key", message, help_)
         else:
             first[key] = i
 

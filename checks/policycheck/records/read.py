@@ -227,13 +227,8 @@ def read_ndjson(file: Path, relation: RelationModel | None, problems: list[Probl
 
 
 def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
-    """A header and one row a line; a blank cell is a blank text, and a missing value in every other field."""
+    """A header and one row a line; a blank cell is a missing value."""
     types = {name: f.type for name, f in relation.fields.items()} if relation else {}
-    texts = (
-        {name for name, f in relation.fields.items() if blank_is_text(f.type, f.missing)}
-        if relation
-        else set()
-    )
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
         header = [name.strip() for name in next(reader, [])]
@@ -251,24 +246,18 @@ def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]
                 )
                 bad.add(len(rows))
             values = {
-                name: cell_value(cell, types.get(name), name in texts)
-                for name, cell in zip(header, cells, strict=False)
+                name: cell_value(cell, types.get(name)) for name, cell in zip(header, cells, strict=False)
             }
             rows.append(values)
             lines.append(reader.line_num)
     return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}", frozenset(header), bad)
 
 
-def blank_is_text(type_: Type, missing: str) -> bool:
-    """Whether a blank cell is a text with nothing in it, not a missing value."""
-    return type_ == "text" and missing in ("blank", "unknown")
-
-
-def cell_value(cell: str, type_: Type | None, keep_blank: bool) -> Any:
-    """The value of a spreadsheet cell; what does not fit stays the text that it is."""
+def cell_value(cell: str, type_: Type | None) -> Any:
+    """The value of a spreadsheet cell, None when it is blank; what does not fit stays the text it is."""
     text = cell.strip()
     if text == "":
-        return "" if keep_blank else None
+        return None
     if type_ in ("int", "decimal"):
         for number in (int, float):
             try:

@@ -127,6 +127,7 @@ def clauses_as_json(result: Result) -> list[dict[str, Any]]:
             "id": c.id,
             "decided_by": c.decided_by,
             "says": c.data["says"],
+            "judged": c.id in sums,
             "outcomes": counted(sums.get(c.id, {})),
         }
         for c in result.policy.clauses()

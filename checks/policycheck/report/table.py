@@ -21,7 +21,7 @@ HEADINGS = {
     "pending": "Pending: the time has not run out",
     "undecided": "Undecided: the records cannot tell",
 }
-COLUMNS = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
+OTHERS = ("breach", "advice", "missed", "excused", "explained", "pending", "undecided")
 WIDTH = 100
 
 
@@ -52,46 +52,39 @@ def head(form: Form) -> Iterator[str]:
     parts.append(f"{records['rows']:,} records")
     yield ", ".join(p for p in parts if p)
     for p in form["parameters"]:
-        yield f"The school has set {p['name']} to {p['value']} (usually {p['usual']})."
+        yield f"The school has set {p['name']} to {plain(p['value'])} (usually {plain(p['usual'])})."
     if records["left_out"]:
         yield ""
-        count = f"{len(records['left_out']):,}"
-        yield f"LEFT OUT: {count} problems in the records; what depends on these rows is undecided."
+        many = len(records["left_out"])
+        count = f"{many:,} problems" if many > 1 else "1 problem"
+        yield f"LEFT OUT: {count} in the records; what depends on these rows is undecided."
         for p in records["left_out"][:10]:
             yield f"  {p['source']}{':' if p['source'] else ''} {p['at']}: {p['message']}"
 
 
+def plain(value: Any) -> str:
+    """A parameter's value in a sentence."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def summary(form: Form) -> str:
-    """A row for each section, with how many subjects came out how."""
-    used = [c for c in COLUMNS if form["summary"]["outcomes"][c]]
-    rows = []
-    for s in form["sections"]:
-        judged = sum(s["outcomes"].values())
-        decided = s["outcomes"]["met"] + s["outcomes"]["breach"]
-        rows.append(
-            [
-                s["id"],
-                *(s["outcomes"][c] or "" for c in used),
-                f"{s['outcomes']['met']:,} of {decided:,}" if decided else "",
-                judged,
-                s["not_exercised"] or "",
-            ]
-        )
-    total = form["summary"]
-    decided = total["outcomes"]["met"] + total["outcomes"]["breach"]
-    rows.append(
-        [
-            "all",
-            *(total["outcomes"][c] for c in used),
-            f"{total['outcomes']['met']:,} of {decided:,}",
-            total["subjects"],
-            total["not_exercised"] or "",
-        ]
-    )
-    heads = ["section", *used, "met of decided", "judged", "rules not exercised"]
-    return tabulate(
-        rows, heads, tablefmt="simple", intfmt=",", colalign=["left"] + ["right"] * (len(heads) - 1)
-    )
+    """A row for each section: how many of the subjects that could be decided met it, and how the others
+    came out. Sections that were not judged are left out."""
+    used = [c for c in OTHERS if form["summary"]["outcomes"][c]]
+    idle = bool(form["summary"]["not_exercised"])
+    rows = [summary_row(s["id"], s, used, idle) for s in form["sections"] if s["rules"]]
+    rows.append(summary_row("all", form["summary"], used, idle))
+    heads = ["section", "met of decided", *used, *(["not exercised"] if idle else [])]
+    return tabulate(rows, heads, tablefmt="simple", colalign=["left"] + ["right"] * (len(heads) - 1))
+
+
+def summary_row(name: str, part: Form, used: list[str], idle: bool) -> list[str]:
+    """One row of the summary."""
+    outcomes = part["outcomes"]
+    decided = sum(outcomes.values()) - outcomes["undecided"] - outcomes["pending"]
+    met = f"{outcomes['met']:,} of {decided:,}" if decided else ""
+    row = [name, met, *(f"{outcomes[c]:,}" if outcomes[c] else "" for c in used)]
+    return [*row, str(part["not_exercised"] or "")] if idle else row
 
 
 def one_finding(finding: Form) -> Iterator[str]:
@@ -104,7 +97,7 @@ def one_finding(finding: Form) -> Iterator[str]:
         yield from wrapped(f"Note: {note}")
     if finding["remedy"] and finding["outcome"] in ("breach", "missed", "undecided"):
         yield from wrapped(f"To do: {finding['remedy']}")
-    places = [f"{r['relation']} {r['at']}" for r in finding["records"]]
+    places = [f"{r['relation']} {r['id']} ({r['at']})" for r in finding["records"]]
     if places:
         more = f" and {len(places) - 4} more" if len(places) > 4 else ""
         yield from wrapped(f"See: {', '.join(places[:4])}{more}")
