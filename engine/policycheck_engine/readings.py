@@ -180,11 +180,8 @@ class _Maker:
                 scope[name] = Kind(unknown=not sure and all(k.unknown or k.bounds for k in kinds))
             else:
                 scope[name] = kinds[0]
-        made = {
-            x.into.name if isinstance(x, Aggregate) else x.var.name
-            for x in body
-            if not isinstance(x, NAMELESS)
-        }
+        made = {x.into.name for x in body if isinstance(x, Aggregate)}
+        made |= {x.var.name for x in body if isinstance(x, Bind)}
         for _ in body:
             for literal in body:
                 if isinstance(literal, Aggregate):
