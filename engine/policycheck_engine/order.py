@@ -45,10 +45,7 @@ def waits(literal: Literal, left: list[Literal]) -> bool:
     if isinstance(literal, Atom) and all(isinstance(term, Var) for _, term in literal.args):
         return False
     looked_at = needs(literal)
-    return any(
-        isinstance(other, Atom) and not other.sure and other is not literal and looked_at & gives(other)
-        for other in left
-    )
+    return any(isinstance(other, Atom) and other is not literal and looked_at & other.finds for other in left)
 
 
 def gives(literal: Literal) -> set[str]:

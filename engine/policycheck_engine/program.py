@@ -52,11 +52,15 @@ Term = Var | Const | Call
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """There is a row of the relation whose columns have these values."""
+    """There is a row of the relation whose columns have these values.
+
+    In a possible reading it may find a value for variables that were unknown before: those in `finds`.
+    """
 
     relation: str
     args: tuple[tuple[str, Term], ...]
     sure: bool = True
+    finds: frozenset[str] = frozenset()
     origin: object = field(default=None, compare=False)
 
 

@@ -338,7 +338,11 @@ class _Maker:
                 unsure = kind.unknown or mine.unknown or (isinstance(term, Var) and term.name in shaky)
                 tolerant = tolerant or (compared and unsure)
         flag = sure or not tolerant
-        return [replace(atom, relation=name, args=tuple(args), sure=flag), *extra]
+        finds = frozenset(
+            t.name for _, t in args if isinstance(t, Var) and t.name in shaky and places[t.name] > 1
+        )
+        made = replace(atom, relation=name, args=tuple(args), sure=flag, finds=frozenset() if flag else finds)
+        return [made, *extra]
 
     def compare(self, literal: Compare, scope: Scope, sure: bool) -> Iterable[Literal]:
         left, right, op = literal.left, literal.right, literal.op
@@ -417,7 +421,10 @@ def _in_turn(literal: Literal) -> tuple[int, str]:
     """Aggregates first, then atoms, in an order that does not depend on how they were written."""
     if isinstance(literal, Aggregate):
         return (0, "")
-    return (1, f"{literal.relation} {literal.args}") if isinstance(literal, Atom) else (2, "")
+    if isinstance(literal, Atom):
+        names = (f"{c} {t.name if isinstance(t, Var) else ''}" for c, t in literal.args)
+        return (1, f"{literal.relation} {' '.join(names)}")
+    return (2, "")
 
 
 MONOTONE = frozenset({"plus", "minus", "times", "over"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from policycheck_engine import Value
+from policycheck_engine import Row, Value
 from policycheck_engine.norms import Norm
 
 from tests.properties.worlds import Outcome, fields, row_covers
@@ -66,6 +66,8 @@ def is_known(key: Fields) -> bool:
     return all(v is not None and (not isinstance(v, tuple) or v[0] == v[1]) for v in key.values())
 
 
-def outcomes(outcome: Outcome, norm: Norm) -> dict[tuple[Value, ...], str]:
+def outcomes(outcome: Outcome, norm: Norm) -> dict[Row, str]:
     """The outcome of each subject."""
-    return {tuple(j.subject[name] for name in norm.subject): j.outcome for j in outcome.judged(norm)}
+    judgement = outcome.judged(norm)
+    others = {tuple(j.subject[name] for name in norm.subject): j.outcome for j in judgement.others}
+    return dict.fromkeys(judgement.met, "met") | others

@@ -1,9 +1,9 @@
-"""The naive evaluator and DuckDB derive the same facts from every program."""
+"""All evaluators derive the same facts from every program."""
 
 from __future__ import annotations
 
 from hypothesis import given
-from policycheck_engine import duck
+from policycheck_engine import duck, memory
 
 from tests.properties.profile import examples
 from tests.properties.strategies import worlds
@@ -12,5 +12,11 @@ from tests.properties.worlds import World, solved
 
 @given(worlds())
 @examples(150)
-def test_naive_and_duckdb_agree(world: World) -> None:
+def test_the_naive_evaluator_and_duckdb_agree(world: World) -> None:
     assert solved(world).facts == solved(world, duck.evaluate).facts
+
+
+@given(worlds(most=4))
+@examples(300)
+def test_the_naive_evaluator_and_the_one_in_memory_agree(world: World) -> None:
+    assert solved(world).facts == solved(world, memory.evaluate).facts

@@ -20,7 +20,7 @@ from policycheck_engine import (
     naive,
     readings,
 )
-from policycheck_engine.norms import Judged, Norm, judge
+from policycheck_engine.norms import Judgement, Norm, judge
 from policycheck_engine.readings import possible
 
 from tests.properties import show
@@ -65,7 +65,7 @@ class Outcome:
     split: Split
     facts: Mapping[str, set[Row]]
 
-    def judged(self, norm: Norm) -> list[Judged]:
+    def judged(self, norm: Norm) -> Judgement:
         return judge(norm, self.split, self.facts)
 
 
