@@ -115,7 +115,7 @@ class _Maker:
         self.compiled, self.tables = compiled, tables
         self.cones: dict[str, Cone] = {}
         self.indexes: dict[str, dict[Value, int]] = {}
-        self.constants: dict[str, Value] = {p.name: p.value for p in compiled.policy.parameters.values()}
+        self.constants = compiled.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
         policy = self.compiled.policy

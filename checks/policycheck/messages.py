@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from policycheck_engine import NONE, Value
 from policycheck_engine.norms import Judged
@@ -13,7 +14,7 @@ LISTED = 3
 """How many values of one variable a sentence lists before it counts the rest."""
 
 
-def written(text: str, judged: Judged, constants: Mapping[str, Value]) -> str:
+def written(text: str, judged: Judged, constants: Mapping[str, Any]) -> str:
     """The message of a finding."""
     rows = judged.shown or judged.decisive
     return filled(text, rows or [judged.subject], {**constants, **counts(judged)})
@@ -24,7 +25,7 @@ def counts(judged: Judged) -> dict[str, Value]:
     return {"cases": sum(judged.cases.values()), "failed": len(judged.decisive)}
 
 
-def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[str, Value]) -> str:
+def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[str, Any]) -> str:
     """The text with its names replaced by their values in these rows."""
     rows = list(rows)
     out = []
@@ -40,7 +41,7 @@ def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[st
     return "".join(out)
 
 
-def as_list(value: Value | list[Value]) -> list[Value]:
+def as_list(value: Any) -> list[Value]:
     """The values of a parameter, which may be a list of them."""
     return value if isinstance(value, list) else [value]
 

@@ -15,6 +15,9 @@ from policycheck_engine.values import NEVER, NEVER_DATE, Row
 
 Tables = Mapping[str, Iterable[Row]]
 
+BLANKS = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+"""What Python's `strip` takes off a text."""
+
 MACROS = f"""
 CREATE MACRO pc_never(x) AS starts_with(x, '{NEVER_DATE}');
 CREATE MACRO pc_date(x) AS CAST(left(x, 10) AS DATE);
@@ -27,14 +30,17 @@ CREATE MACRO pc_week_of(x) AS
     CASE WHEN pc_never(x) THEN '{NEVER_DATE}' ELSE pc_text(date_trunc('week', pc_date(x))) END;
 CREATE MACRO pc_month_of(x) AS CASE WHEN pc_never(x) THEN '{NEVER_DATE}' ELSE left(x, 8) || '01' END;
 CREATE MACRO pc_weekday_of(x) AS isodow(pc_date(x));
-CREATE MACRO pc_add_days(x, n) AS
-    CASE WHEN pc_never(x) THEN '{NEVER_DATE}' ELSE pc_text(pc_date(x) + CAST(n AS INTEGER)) END;
+CREATE MACRO pc_within(d) AS CASE WHEN d < DATE '0001-01-01' THEN NULL
+    WHEN d > DATE '{NEVER_DATE}' THEN '{NEVER_DATE}' ELSE pc_text(d) END;
+CREATE MACRO pc_add_days(x, n) AS CASE WHEN n IS NULL THEN NULL WHEN pc_never(x) THEN '{NEVER_DATE}'
+    ELSE pc_within(pc_date(x) + CAST(n AS INTEGER)) END;
 CREATE MACRO pc_add_weeks(x, n) AS pc_add_days(x, 7 * n);
-CREATE MACRO pc_add_months(x, n) AS
-    CASE WHEN pc_never(x) THEN '{NEVER_DATE}' ELSE pc_text(pc_date(x) + to_months(CAST(n AS INTEGER))) END;
+CREATE MACRO pc_add_months(x, n) AS CASE WHEN n IS NULL THEN NULL WHEN pc_never(x) THEN '{NEVER_DATE}'
+    ELSE pc_within(CAST(pc_date(x) + to_months(CAST(n AS INTEGER)) AS DATE)) END;
 CREATE MACRO pc_add_years(x, n) AS pc_add_months(x, 12 * n);
-CREATE MACRO pc_add_minutes(x, n) AS
-    CASE WHEN x = '{NEVER["datetime"]}' THEN x
+CREATE MACRO pc_add_minutes(x, n) AS CASE WHEN n IS NULL THEN NULL WHEN x = '{NEVER["datetime"]}' THEN x
+    WHEN CAST(x AS TIMESTAMP) + to_minutes(n) < TIMESTAMP '0001-01-01' THEN NULL
+    WHEN CAST(x AS TIMESTAMP) + to_minutes(n) > TIMESTAMP '{NEVER_DATE} 23:59:59' THEN '{NEVER["datetime"]}'
     ELSE strftime(CAST(x AS TIMESTAMP) + to_minutes(n), '%Y-%m-%dT%H:%M:%S') END;
 CREATE MACRO pc_far(a, b, never, near) AS CASE
     WHEN a IS NULL OR b IS NULL THEN NULL WHEN a = b THEN 0
@@ -51,7 +57,7 @@ CREATE MACRO pc_times(a, b) AS pc_arithmetic(a * b);
 CREATE MACRO pc_over(a, b) AS CASE WHEN b = 0 THEN NULL ELSE pc_rounded(CAST(a AS DOUBLE) / b) END;
 CREATE MACRO pc_earlier(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE least(a, b) END;
 CREATE MACRO pc_later(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE greatest(a, b) END;
-CREATE MACRO pc_is_blank(x) AS trim(x, ' ' || chr(9) || chr(10) || chr(13)) = '';
+CREATE MACRO pc_is_blank(x) AS trim(x, '{BLANKS}') = '';
 CREATE MACRO pc_same(a, b) AS CASE WHEN a = b THEN a ELSE NULL END;
 """
 
@@ -128,7 +134,7 @@ def add_calendar(connection: duckdb.DuckDBPyConnection, calendar: Calendar, rela
         CREATE MACRO {quoted(f"pc_at_in_{name}")}(place) AS CASE WHEN place < 1 THEN NULL
             WHEN place > {len(days.days)} THEN '{NEVER_DATE}' ELSE getvariable('{name}_days')[place] END;
         CREATE MACRO {quoted(f"pc_add_in_{name}")}(d, n) AS CASE WHEN d IS NULL OR {missing} THEN NULL
-            WHEN n = 0 OR pc_never(d) THEN left(d, 10)
+            WHEN n IS NULL THEN NULL WHEN n = 0 OR pc_never(d) THEN left(d, 10)
             WHEN n > 0 THEN {quoted(f"pc_at_in_{name}")}({quoted(f"pc_rank_in_{name}")}(d) + n)
             ELSE {quoted(f"pc_at_in_{name}")}({quoted(f"pc_before_in_{name}")}(d) + n + 1) END;
         """
@@ -145,7 +151,7 @@ def dense_ranks(days: Days) -> list[int]:
     if not days.days:
         return [0]
     first = days.days[0]
-    return [days.rank(add_days(first, i)) for i in range(days_between(first, days.days[-1]) + 1)]
+    return [days.rank(str(add_days(first, i))) for i in range(days_between(first, days.days[-1]) + 1)]
 
 
 def derive(connection: duckdb.DuckDBPyConnection, program: Program, head: str, rules: Sequence[Rule]) -> None:

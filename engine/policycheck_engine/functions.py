@@ -1,6 +1,7 @@
 """The functions that terms can call: what they take, what they give, and what they do in Python.
 
-A function of an unknown is unknown. A moment that never comes stays so under every shift.
+A function of an unknown is unknown. A moment that never comes stays so under every shift; a shift past
+the year 9999 never comes, and one before the year 1 is unknown.
 """
 
 from __future__ import annotations
@@ -76,32 +77,42 @@ def weekday_of(moment: str) -> int:
 
 
 @cache
-def add_days(moment: str, number: int) -> str:
+def add_days(moment: str, number: int) -> str | None:
     if moment.startswith(NEVER_DATE):
         return NEVER_DATE
-    return (dt.date.fromisoformat(moment[:10]) + dt.timedelta(number)).isoformat()
+    day = dt.date.fromisoformat(moment[:10]).toordinal() + number
+    if day < 1:
+        return None
+    return dt.date.fromordinal(day).isoformat() if day < dt.date.max.toordinal() else NEVER_DATE
 
 
-def add_weeks(moment: str, number: int) -> str:
+def add_weeks(moment: str, number: int) -> str | None:
     return add_days(moment, 7 * number)
 
 
-def add_months(moment: str, number: int) -> str:
+def add_months(moment: str, number: int) -> str | None:
     if moment.startswith(NEVER_DATE):
         return NEVER_DATE
     day = dt.date.fromisoformat(moment[:10])
     year, month = divmod(day.year * 12 + day.month - 1 + number, 12)
+    if year < 1:
+        return None
+    if year > dt.MAXYEAR:
+        return NEVER_DATE
     return day.replace(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1])).isoformat()
 
 
-def add_years(moment: str, number: int) -> str:
+def add_years(moment: str, number: int) -> str | None:
     return add_months(moment, 12 * number)
 
 
-def add_minutes(moment: str, number: int) -> str:
+def add_minutes(moment: str, number: int) -> str | None:
     if moment == NEVER["datetime"]:
         return moment
-    return (dt.datetime.fromisoformat(moment) + dt.timedelta(minutes=number)).isoformat()
+    try:
+        return (dt.datetime.fromisoformat(moment) + dt.timedelta(minutes=number)).isoformat()
+    except OverflowError:
+        return NEVER["datetime"] if number > 0 else None
 
 
 @cache
@@ -152,11 +163,11 @@ FUNCTIONS: dict[str, Function] = {
     "week_of": Function(("moment",), "date", week_of),
     "month_of": Function(("moment",), "date", month_of),
     "weekday_of": Function(("moment",), "int", weekday_of),
-    "add_days": Function(("moment", "int"), "date", add_days),
-    "add_weeks": Function(("moment", "int"), "date", add_weeks),
-    "add_months": Function(("moment", "int"), "date", add_months),
-    "add_years": Function(("moment", "int"), "date", add_years),
-    "add_minutes": Function(("datetime", "int"), "datetime", add_minutes),
+    "add_days": Function(("moment", "int"), "date", add_days, may_fail=True),
+    "add_weeks": Function(("moment", "int"), "date", add_weeks, may_fail=True),
+    "add_months": Function(("moment", "int"), "date", add_months, may_fail=True),
+    "add_years": Function(("moment", "int"), "date", add_years, may_fail=True),
+    "add_minutes": Function(("datetime", "int"), "datetime", add_minutes, may_fail=True),
     "days_between": Function(("moment", "moment"), "int", days_between),
     "weeks_between": Function(("moment", "moment"), "decimal", weeks_between),
     "minutes_between": Function(("datetime", "datetime"), "int", minutes_between),

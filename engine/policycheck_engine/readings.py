@@ -188,7 +188,7 @@ class _Maker:
                     waiting = (names_in((literal,)) & made) - {literal.into.name} - set(scope)
                     if not waiting and literal.into.name not in places and literal.into.name not in outer:
                         scope[literal.into.name] = self.aggregate_kind(literal, scope)
-                elif isinstance(literal, Bind) and literal.var.name not in places:
+                elif isinstance(literal, Bind) and literal.var.name not in {*places, *outer}:
                     known = all(v.name in scope for v in variables(literal.term))
                     if known:
                         scope[literal.var.name] = self.kind(literal.term, scope)

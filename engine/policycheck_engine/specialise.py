@@ -144,7 +144,7 @@ class Specialiser:
                 tolerant = not atom.sure and (here.unknown or value.unknown)
                 if tolerant:
                     loose.append((here, value))
-                    if isinstance(term, Var) and value.unknown and not here.unknown:
+                    if isinstance(term, Var) and value.unknown:
                         given.append((term, here))
                 elif value.unknown:
                     block.require(f"{value.text} is not None")
@@ -158,7 +158,7 @@ class Specialiser:
         for var, here in given:
             old = env.get(var.name)
             if old is not None:
-                here = Name(f"({here.text} if {old.text} is None else {old.text})", False)
+                here = Name(f"({here.text} if {old.text} is None else {old.text})", here.unknown)
             env[var.name] = self.keep(here, block)
 
     def candidates(self, relation: str, strict: list[tuple[int, str]], loose: list[tuple[Name, Name]]) -> str:

@@ -42,7 +42,7 @@ from tests.properties.worlds import DOMAIN, World, checked
 T = TypeVar("T")
 Env = dict[str, Column]
 
-DAYS = tuple(("2021-01-28", "2021-01-29", "2021-02-01", "2021-02-02", "2021-02-08"))
+DAYS = ("2021-01-28", "2021-01-29", "2021-02-01", "2021-02-02", "2021-02-08")
 CALENDARS = {
     "open": Calendar("open", "days", "day"),
     "open_weeks": Calendar("open_weeks", "days", "day", by_week=True),
@@ -73,6 +73,9 @@ SHAPES: tuple[tuple[str, tuple[Type, ...], Type], ...] = (
 
 FAILING = ("over", "add")
 """Functions that may have no value."""
+
+KINDS = ("new",) * 5 + ("known",) * 3 + ("out",) * 3 + ("const", "call")
+"""What stands in a column: a variable of its own, one that is known, nothing, a value, a call."""
 
 OPS = ("=", "!=", "<", "<=", ">", ">=")
 
@@ -126,10 +129,10 @@ class Author:
 
     # Bodies
 
-    def body(self, env: Env, depth: int, atoms: tuple[int, int] = (1, 2)) -> Body:
+    def body(self, env: Env, depth: int, atoms: Sequence[int] = (1, 1, 2), more: int = 2) -> Body:
         """A body; what it gives is added to `env`."""
-        out: list[Literal] = [self.atom(env) for _ in range(self.draw(st.integers(*atoms)))]
-        for _ in range(self.draw(st.integers(0, 2))):
+        out: list[Literal] = [self.atom(env) for _ in range(self.pick(atoms))]
+        for _ in range(self.draw(st.integers(0, more))):
             out += self.more(env, depth)
         return tuple(out)
 
@@ -138,7 +141,7 @@ class Author:
         args: list[tuple[str, Term]] = []
         own: Env = {}
         for column in chosen.columns:
-            kind = self.pick(("new", "new", "known", "known", "out", "const", "call"))
+            kind = self.pick(KINDS)
             known = self.known(env, column.type)
             if kind == "known" and known:
                 args.append((column.name, Var(self.pick(known))))
@@ -157,7 +160,7 @@ class Author:
         """Tests, computed values and nested bodies."""
         kinds = [self.compare, self.compare, self.member, self.bind]
         if depth:
-            kinds += [self.negation, self.negation, self.either, self.aggregate, self.aggregate]
+            kinds += [self.negation, self.negation, self.either] + [self.aggregate] * 6
         return self.pick(kinds)(env, depth)
 
     def compare(self, env: Env, depth: int) -> list[Literal]:
@@ -193,7 +196,7 @@ class Author:
         return [Not(self.body(dict(env), depth - 1))]
 
     def either(self, env: Env, depth: int) -> list[Literal]:
-        return [Either(tuple(self.body(dict(env), depth - 1, (0, 1)) for _ in range(2)))]
+        return [Either(tuple(self.body(dict(env), depth - 1, (0, 1, 1)) for _ in range(2)))]
 
     # Aggregates
 
@@ -335,28 +338,28 @@ def norm_of(draft: Draft) -> Norm:
     """A norm with all that it can have, written as policies are compiled."""
     author = draft.author
     env: Env = {}
-    body = author.body(env, 1)
+    body = author.body(env, 1, more=1)
     assume(env)
     case = given_by(body)
     draft.rules.append(Rule("case", args(case), body))
     every_case = Atom("case", args(case))
     if author.chance(2):
-        wrong = author.body(env, 1, (0, 1))
+        wrong = author.body(env, 1, (0, 1, 1), more=1)
     else:
-        wrong = (Not(author.body(dict(env), 1)),)
+        wrong = (Not(author.body(dict(env), 1, more=1)),)
     draft.rules.append(Rule("fails", args(env), (every_case, *wrong)))
     failure = Atom("fails", args(env))
 
-    def about(kind: str, odds: int = 3) -> str | None:
+    def about(kind: str, odds: int = 2) -> str | None:
         if not author.chance(odds):
             return None
         inner = dict(env)
-        more = author.body(inner, 1)
+        more = author.body(inner, 1, (0, 1, 1), more=1)
         draft.rules.append(Rule(kind, args(inner), (failure, *more)))
         return kind
 
     pending = None
-    if author.known(env, "date") and author.chance(3):
+    if author.known(env, "date") and author.chance(2):
         pending = "pending"
         due = Compare(">=", author.term(env, "date"), author.const("date"))
         draft.rules.append(Rule(pending, args(case), (failure, due)))
@@ -397,14 +400,18 @@ def args(names: Any) -> tuple[tuple[str, Term], ...]:
 # Records
 
 
+def one_value(
+    known: st.SearchStrategy[Value], unknown: st.SearchStrategy[None], nulls: bool
+) -> st.SearchStrategy[Value]:
+    return st.integers(0, 9).flatmap(lambda i: unknown if i == 9 and nulls else known)
+
+
 def records(draw: st.DrawFn, columns: Sequence[Type], most: int, nulls: bool) -> list[Row]:
     """Rows of these types; of ten values one is unknown."""
     unknown = st.none() if nulls else st.nothing()
-    values = [
-        st.integers(0, 9).flatmap(lambda i, t=t: unknown if i == 9 and nulls else st.sampled_from(DOMAIN[t]))
-        for t in columns
-    ]
-    return draw(st.lists(st.tuples(*values), max_size=most, unique=True))
+    values = [one_value(st.sampled_from(DOMAIN[t]), unknown, nulls) for t in columns]
+    least = draw(st.sampled_from((0, 1, 1, 2, 2, 2)))
+    return draw(st.lists(st.tuples(*values), min_size=min(least, most), max_size=most, unique=True))
 
 
 def base_relation(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
 from policycheck_engine import NEVER, Calendar, Column, Relation, Type, Value
 from policycheck_engine.duck import MACROS, add_calendar, create, fill
 from policycheck_engine.functions import FUNCTIONS, Days, apply, week_of
@@ -24,7 +24,9 @@ DATES = st.one_of(
     st.just(NEVER["date"]),
 )
 DATETIMES = st.one_of(
-    st.datetimes(datetime(1990, 1, 1), datetime(2050, 12, 31)).map(lambda t: t.replace(microsecond=0).isoformat()),
+    st.datetimes(datetime(1990, 1, 1), datetime(2050, 12, 31)).map(
+        lambda t: t.replace(microsecond=0).isoformat()
+    ),
     st.just(NEVER["datetime"]),
 )
 INTS = st.integers(-400, 400)
@@ -60,8 +62,8 @@ def arguments(draw: st.DrawFn, name: str) -> list[tuple[Type, Value]]:
     out: list[tuple[Type, Value]] = []
     for takes in FUNCTIONS[name].takes:
         fits = TYPES.get(takes, (takes,))
-        type_ = draw(st.sampled_from(fits))
-        type_ = kinds.setdefault("any", type_) if takes == "any" else type_  # type: ignore[assignment]
+        type_: Any = draw(st.sampled_from(fits))
+        type_ = kinds.setdefault("any", type_) if takes == "any" else type_
         out.append((type_, draw(st.one_of(VALUES[type_], VALUES[type_], st.none()))))
     return out
 
@@ -86,7 +88,10 @@ CALENDARS = st.tuples(st.lists(DAYS, max_size=12), st.booleans())
 STEPS = st.integers(-5, 5)
 
 
-@given(CALENDARS, st.lists(st.tuples(st.one_of(DAYS, DATES), st.one_of(DAYS, DATES), STEPS), min_size=1, max_size=6))
+@given(
+    CALENDARS,
+    st.lists(st.tuples(st.one_of(DAYS, DATES), st.one_of(DAYS, DATES), STEPS), min_size=1, max_size=6),
+)
 @examples(60)
 def test_calendars_in_duckdb_count_as_in_python(
     calendar: tuple[list[str], bool], asked: list[tuple[str, str, int]]
@@ -131,7 +136,9 @@ def test_a_shift_goes_as_far_as_between_counts(calendar: tuple[list[str], bool],
 
 @given(CALENDARS, st.integers(0, 8), st.data())
 @examples(100)
-def test_a_shift_back_undoes_a_shift(calendar: tuple[list[str], bool], steps: int, data: st.DataObject) -> None:
+def test_a_shift_back_undoes_a_shift(
+    calendar: tuple[list[str], bool], steps: int, data: st.DataObject
+) -> None:
     days = Days(*calendar)
     assume(days.days)
     a = data.draw(st.sampled_from(days.days))

@@ -58,7 +58,7 @@ def with_unknowns(relation: Relation, rows: tuple[Row, ...], every: bool) -> Rel
 
 @st.composite
 def half_forgotten(draw: st.DrawFn) -> tuple[World, World]:
-    """A world with some values forgotten, some rows in doubt and perhaps a relation missing, and as it was."""
+    """A world with some values forgotten, some rows in doubt, perhaps a relation missing; and as it was."""
     world = draw(worlds(norm=True, most=5))
     relations: dict[str, Relation] = {}
     rows: dict[str, tuple[Row, ...]] = {}

@@ -9,7 +9,6 @@ from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
 from policycheck.policy.compile import mentioned
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy
@@ -61,7 +60,7 @@ def cells(rule: str, example: Layer) -> Iterator[Cell]:
     for layer in (policy.examples["rows"], example.get("given") or {}):
         for name in sorted(read_by(rule) & layer.keys()):
             model = policy.model.relations[name]
-            for row in layer[name]:
+            for row in layer[name] if model.key else ():
                 whole = {**defaults.get(name, {}), **row}
                 key = tuple((k, whole[k]) for k in model.key)
                 unknown = [f.name for f in model.fields.values() if f.missing == "unknown"]
@@ -92,7 +91,8 @@ def shown(subject: Mapping[str, Any]) -> str:
 def emptied_examples(draw: st.DrawFn) -> tuple[str, Layer, Layer]:
     """A rule, one of its examples, and a layer that leaves some fields of it empty."""
     rule = draw(st.sampled_from(RULES))
-    example = draw(st.sampled_from([e for es in woodlands().rules[rule].data["examples"].values() for e in es]))
+    every = woodlands().rules[rule].data["examples"].values()
+    example = draw(st.sampled_from([e for examples_ in every for e in examples_]))
     found = list(cells(rule, example))
     assume(found)
     return rule, example, emptied(draw(st.lists(st.sampled_from(found), min_size=1, max_size=4, unique=True)))

@@ -1,4 +1,4 @@
-"""A world: a program and records for it; what is derived from it, and what its unknowns may turn out to be."""
+"""A world: a program and records for it; what is derived from it, and what its unknowns may be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import prod
+from typing import Any
 
 from policycheck_engine import (
     NEVER,
@@ -45,7 +46,7 @@ class World:
     doubtful: Records
     norm: Norm | None = None
 
-    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self))
 
     def __repr__(self) -> str:
@@ -143,9 +144,13 @@ def _row_choices(world: World, relation: Relation) -> list[list[tuple[Row, ...]]
     if relation.missing:
         every = list(product(*(DOMAIN[c.type] for c in relation.columns)))
         pairs = list(combinations(every, 2))
-        return [[(), *((row,) for row in every), *(pairs if len(pairs) < 200 else pairs[::7])]]
-    certain = [[(row,) for row in _completed(relation, row)] for row in world.rows[relation.name]]
-    doubtful = [
+        few = pairs if len(pairs) < 200 else pairs[::7]
+        nothing: list[tuple[Row, ...]] = [()]
+        return [nothing + [(row,) for row in every] + [*few]]
+    certain: list[list[tuple[Row, ...]]] = [
+        [(row,) for row in _completed(relation, row)] for row in world.rows[relation.name]
+    ]
+    doubtful: list[list[tuple[Row, ...]]] = [
         [(), *((row,) for row in _completed(relation, row))] for row in world.doubtful.get(relation.name, ())
     ]
     return certain + doubtful

@@ -51,11 +51,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A checked program and its norms, in the order of the document."""
+    """A checked program and its norms, in the order of the document, and the values of its parameters."""
 
     policy: Policy
     program: Program
     norms: tuple[Norm, ...]
+    values: Mapping[str, Any]
 
 
 def compile_policy(
@@ -94,7 +95,7 @@ def compile_policy(
     problems += [_placed(p.code, p.message, p.help, p.origin, policy) for p in found]
     if problems:
         raise PolicyError(dict.fromkeys(problems))
-    return Compiled(policy, program, tuple(norms))
+    return Compiled(policy, program, tuple(norms), words.values)
 
 
 def without(rules: list[Rule], spoilt: set[str]) -> list[Rule]:
