@@ -114,6 +114,8 @@ def add_calendar(connection: duckdb.DuckDBPyConnection, calendar: Calendar, rela
     name = calendar.name
     first, last = (days.days[0], days.days[-1]) if days.days else (NEVER_DATE, NEVER_DATE)
     ranks = dense_ranks(days)
+    for end, day in (("first", first), ("last", last)):
+        connection.execute(f"SET VARIABLE {quoted(f'{name}_{end}')} = CAST(? AS VARCHAR)", [day])
     for variable, value in (("days", days.days), ("ranks", ranks)):
         connection.execute(
             f"SET VARIABLE {quoted(f'{name}_{variable}')} = CAST(? AS {kind(value)}[])", [value]
@@ -124,8 +126,10 @@ def add_calendar(connection: duckdb.DuckDBPyConnection, calendar: Calendar, rela
     connection.execute(
         f"""
         CREATE MACRO {quoted(f"pc_rank_in_{name}")}(d) AS CASE WHEN d IS NULL OR {missing} THEN NULL
-            WHEN {own} < '{first}' THEN 0 WHEN {own} >= '{last}' THEN {len(days.days)}
-            ELSE getvariable('{name}_ranks')[date_diff('day', DATE '{first}', CAST({own} AS DATE)) + 1] END;
+            WHEN {own} < getvariable('{name}_first') THEN 0
+            WHEN {own} >= getvariable('{name}_last') THEN {len(days.days)}
+            ELSE getvariable('{name}_ranks')[
+                date_diff('day', CAST(getvariable('{name}_first') AS DATE), CAST({own} AS DATE)) + 1] END;
         CREATE MACRO {quoted(f"pc_between_in_{name}")}(a, b) AS CASE WHEN {missing} THEN NULL ELSE
             pc_far(left(a, 10), left(b, 10), '{NEVER_DATE}',
             {quoted(f"pc_rank_in_{name}")}(b) - {quoted(f"pc_rank_in_{name}")}(a)) END;
