@@ -26,7 +26,7 @@ from tests.support import ROOT, Ran
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-SCHEMAS = ("policy", "section", "records", "examples", "scenario")
+SCHEMAS = ("policy", "section", "records", "scene", "scenario")
 
 
 def read(name: str) -> str:
@@ -119,7 +119,7 @@ def test_every_module_is_in_the_architecture() -> None:
         file.relative_to(folder).as_posix()
         for folder in (ROOT / "engine" / "policycheck_engine", ROOT / "checks" / "policycheck")
         for file in sorted(folder.rglob("*.py"))
-        if file.name != "__init__.py"
+        if file.name != "__init__.py" and file.parent.name != "commands"
     ]
     assert [module for module in modules if f"`{module}`" not in page] == []
 

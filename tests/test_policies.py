@@ -67,7 +67,7 @@ EXPECTED = {
         "interventions": 23,
         "key-roles": 22,
         "prohibited": 3,
-        "examples-of-talk": 6,
+        "examples": 6,
         "training": 12,
         "review": 15,
         "signoff": 2,

@@ -1,6 +1,6 @@
 """Trying a policy out: the examples in its rules and the scenarios beside it, on small records.
 
-Each is laid over the policy's examples.yaml and judged by the naive evaluator, or by another that is named.
+Each is laid over the policy's scene.yaml and judged by the naive evaluator, or by another that is named.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def judged_layers(
 
 
 def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
-    """The records of examples.yaml with layers laid over them, and the setting to judge them in."""
-    scene = policy.examples
+    """The records of scene.yaml with layers laid over them, and the setting to judge them in."""
+    scene = policy.scene
     defaults = scene.get("defaults") or {}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in policy.model.relations}
     problems: list[str] = []

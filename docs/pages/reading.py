@@ -29,7 +29,7 @@ def readings_of(policy: Policy) -> dict[str, Reading]:
         )
         for name, r in policy.model.relations.items()
     }
-    compiled = compile_policy(policy, base, Setting(policy.examples.get("as_of", "2000-01-01"), {}))
+    compiled = compile_policy(policy, base, Setting(policy.scene.get("as_of", "2000-01-01"), {}))
     order = list(policy.model.relations)
     found = {}
     for norm in compiled.norms:

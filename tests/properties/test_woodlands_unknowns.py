@@ -56,8 +56,8 @@ def read_by(rule: str) -> frozenset[str]:
 def cells(rule: str, example: Layer) -> Iterator[Cell]:
     """The fields of an example that may be left empty: relation, key of the row, field."""
     policy = woodlands()
-    defaults = policy.examples.get("defaults") or {}
-    for layer in (policy.examples["rows"], example.get("given") or {}):
+    defaults = policy.scene.get("defaults") or {}
+    for layer in (policy.scene["rows"], example.get("given") or {}):
         for name in sorted(read_by(rule) & layer.keys()):
             model = policy.model.relations[name]
             for row in layer[name] if model.key else ():

@@ -390,4 +390,4 @@ def check_whole(policy: Policy) -> None:
         )
         for name, r in model.relations.items()
     }
-    compile_policy(policy, base, Setting(policy.examples.get("as_of", "2000-01-01"), {}))
+    compile_policy(policy, base, Setting(policy.scene.get("as_of", "2000-01-01"), {}))

@@ -106,7 +106,7 @@ class _Reader:
             if all(p.code == "unknown-key" for p in found):
                 sections.append(self.section(document, data))
         for file in sorted(folder.glob("*.yaml")):
-            known = {"policy", "records", "examples", *map(str, data["sections"])}
+            known = {"policy", "records", "scene", *map(str, data["sections"])}
             if file.stem not in known:
                 self.problems.append(
                     Problem(
@@ -118,9 +118,9 @@ class _Reader:
                     )
                 )
         self.cite()
-        examples: dict[str, Any] = {}
-        if (folder / "examples.yaml").is_file():
-            examples = _document(folder / "examples.yaml", "examples", self.problems).data or {}
+        scene: dict[str, Any] = {}
+        if (folder / "scene.yaml").is_file():
+            scene = _document(folder / "scene.yaml", "scene", self.problems).data or {}
         policy = Policy(
             id=data["policy"],
             version=folder.name if VERSION.fullmatch(folder.name) else "",
@@ -133,7 +133,7 @@ class _Reader:
             definitions=self.definitions,
             rules=self.rules,
             ranks=tuple(data.get("ranks", ())),
-            examples=examples,
+            scene=scene,
         )
         self.check_ranks(policy, head.root)
         self.check_defined(policy)

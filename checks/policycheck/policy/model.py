@@ -108,7 +108,7 @@ class Policy:
     definitions: Mapping[str, Definition]
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
-    examples: Mapping[str, Any] = field(default_factory=dict)
+    scene: Mapping[str, Any] = field(default_factory=dict)
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""

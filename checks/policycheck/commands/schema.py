@@ -1,0 +1,23 @@
+"""policycheck schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from policycheck.commands.shared import write
+
+
+def schema(
+    name: Annotated[str, typer.Argument(help="term, policy, section, records, scene or scenario.")],
+    policy: Annotated[str | None, typer.Option(help="Whose record model a term file must follow.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
+) -> int:
+    """Print a JSON Schema: of a term file, or of the files of a policy, for editors."""
+    from policycheck.schemas_for import named_schema
+
+    write(json.dumps(named_schema(name, policy), ensure_ascii=False, indent=2) + "\n", output)
+    return 0

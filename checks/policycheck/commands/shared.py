@@ -1,0 +1,97 @@
+"""What commands share: how a user is told what is wrong, how output is written, and the exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from policycheck.errors import PolicycheckError, ProblemsError, UsageError
+
+FOUND, FAILED, INCOMPLETE = 1, 2, 3
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    table = "table"
+    json = "json"
+
+
+def told(command: Callable[..., int]) -> Callable[..., None]:
+    """Run a command so that its user is told what is wrong, and no traceback ever reaches them."""
+
+    @wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except ProblemsError as error:
+            tell_problems(error)
+            code = FAILED
+        except PolicycheckError as error:
+            typer.echo(f"policycheck: {error}", err=True)
+            code = FAILED
+        except (typer.Exit, typer.Abort):
+            raise
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = FAILED
+        except MemoryError:
+            typer.echo("policycheck: not enough memory for these records", err=True)
+            code = FAILED
+        except OSError as error:
+            typer.echo(f"policycheck: {error.filename or ''}: {error.strerror or error}", err=True)
+            code = FAILED
+        except Exception as error:  # the last resort: the user is told, not shown a traceback
+            if os.environ.get("POLICYCHECK_TRACEBACK"):
+                raise
+            typer.echo(
+                f"policycheck: this is a fault of policycheck itself: {type(error).__name__}: {error}\n"
+                "    run again with POLICYCHECK_TRACEBACK=1 and report what it prints",
+                err=True,
+            )
+            code = FAILED
+        raise typer.Exit(code)
+
+    return wrapper
+
+
+def tell_problems(error: ProblemsError) -> None:
+    """All problems, then how many there are."""
+    for problem in error.problems:
+        typer.echo(str(problem), err=True)
+    count = len(error.problems)
+    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; nothing was judged", err=True)
+
+
+def write(text: str, output: Path | None) -> None:
+    """The text to a file, whole or not at all, or to standard output."""
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    if not output.parent.is_dir():
+        raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
+    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        os.chmod(name, 0o666 & ~umask())
+        os.replace(name, output)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
