@@ -40,8 +40,9 @@ class Change:
         self.policies = (old, new)
         self.model: RecordModel = new.model
         self.years, self.first_day = moving(new, max(old.version, new.version) or None)
-        self.old = None if old_rule is None else Side(old, [old_rule], self.first_day)
-        self.new = None if new_rule is None else Side(new, [new_rule], self.first_day)
+        self.as_of = later(new.scene.get("as_of"), self.years * WHOLE_WEEKS)
+        self.old = None if old_rule is None else Side(old, [old_rule], self.first_day, self.as_of)
+        self.new = None if new_rule is None else Side(new, [new_rule], self.first_day, self.as_of)
         self.checks = Checks(new.model)
         self.alone = old.model is new.model or old.model.document.data == new.model.document.data
 
@@ -72,9 +73,8 @@ class Change:
 
     def tables(self, records: Records) -> Small | None:
         """The records as tables, if both versions' record models accept them."""
-        as_of = self.policies[1].scene.get("as_of")
-        made = small(records, self.model, as_of)
-        if made is None or (not self.alone and small(records, self.policies[0].model, as_of) is None):
+        made = small(records, self.model, self.as_of)
+        if made is None or (not self.alone and small(records, self.policies[0].model, self.as_of) is None):
             return None
         return made
 

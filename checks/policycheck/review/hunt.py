@@ -33,6 +33,7 @@ class Hunt:
         self.change, self.progress = change, progress
         self.until = time.monotonic() + seconds
         self.found: dict[Direction, tuple[Records, Difference]] = {}
+        self.never: set[Direction] = set()
         self.tried = 0
         self.unreal = 0
 
@@ -41,8 +42,8 @@ class Hunt:
 
     @property
     def missing(self) -> list[Direction]:
-        """The directions without a witness so far."""
-        return [d for d in DIRECTIONS if d not in self.found]
+        """The directions in which there may yet be a witness."""
+        return [d for d in DIRECTIONS if d not in self.found and d not in self.never]
 
     def seeds(self) -> list[Records]:
         """The records of the examples and scenarios of both versions, in the scene of each."""
@@ -71,6 +72,8 @@ class Hunt:
 
     def near_examples(self, seconds: float) -> None:
         """The examples first, then records near them."""
+        if not self.missing:
+            return
         until = min(self.until, time.monotonic() + seconds)
         starts = self.seeds()
         self.progress("trying the examples")

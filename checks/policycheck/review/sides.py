@@ -68,11 +68,14 @@ class Asked:
 class Side:
     """A rule of a policy (or several), compiled for whatever records come.
 
-    `first_day` is the day from which dated cases are judged.
+    `first_day` is the day from which dated cases are judged; `as_of` counts where the records have no term.
     """
 
-    def __init__(self, policy: Policy, rules: Iterable[str], first_day: str | None) -> None:
+    def __init__(
+        self, policy: Policy, rules: Iterable[str], first_day: str | None = None, as_of: str | None = None
+    ) -> None:
         self.policy, self.rules, self.first_day = policy, list(rules), first_day
+        self.as_of = as_of or policy.scene.get("as_of", "2000-01-01")
         self.known: dict[object, Asked] = {}
 
     @cached_property
@@ -89,7 +92,7 @@ class Side:
         )
 
     def setting(self, as_of: str | None) -> Setting:
-        return Setting(as_of or self.policy.scene.get("as_of", "2000-01-01"), {}, self.first_day)
+        return Setting(as_of or self.as_of, {}, self.first_day)
 
     def asked(self, records: Small) -> Asked:
         """The program for records with these gaps; compiled once."""
@@ -156,7 +159,7 @@ class Checks:
 
     def __init__(self, model: RecordModel) -> None:
         self.policy = integrity_policy(model)
-        self.side = Side(self.policy, self.policy.rules, None)
+        self.side = Side(self.policy, self.policy.rules)
 
     def problems(self, records: Small) -> list[Problem]:
         """What is wrong with records that can be read."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from policycheck.policy.model import Policy
-from policycheck.review.change import Change, Direction
+from policycheck.review.change import DIRECTIONS, Change, Direction
 from policycheck.review.hunt import Hunt, otherwise, told
+from policycheck.review.proofs import never
 from policycheck.review.sides import Records
 
 Word = Literal["equivalent", "stricter", "looser", "incomparable", "not decided"]
@@ -75,6 +76,10 @@ def verdict(
     """
     change = Change(old, new, old_rule, new_rule)
     hunt = Hunt(change, seconds, progress)
+    progress("looking for a proof")
+    for direction in DIRECTIONS:
+        if never(change, direction):
+            hunt.never.add(direction)
     hunt.near_examples(seconds * NEAR_EXAMPLES)
     return concluded(hunt)
 
@@ -84,12 +89,25 @@ def concluded(hunt: Hunt) -> Verdict:
     witnesses = tuple(w for w in (witness(hunt, d) for d in list(hunt.found)) if w is not None)
     found = {w.direction for w in witnesses}
     if len(found) == 2:
-        return Verdict("incomparable", "each finds what the other does not", True, 0, witnesses)
-    if found:
-        word: Word = "stricter" if "stricter" in found else "looser"
-        why = f"nothing the other way was found in {hunt.tried:,} records near the examples"
-        return Verdict(word, why, False, 0, witnesses)
-    return Verdict("not decided", f"no difference in {hunt.tried:,} records near the examples", False, 0, ())
+        return Verdict("incomparable", "each version finds what the other does not", True, 0, witnesses)
+    left = [d for d in DIRECTIONS if d not in found]
+    proved = all(d in hunt.never for d in left)
+    word: Word = "equivalent" if not found else "stricter" if "stricter" in found else "looser"
+    why = "; ".join(because(hunt, d, bool(found)) for d in left)
+    return Verdict(word if found or proved else "not decided", why, proved, 0, witnesses)
+
+
+FINDS: dict[Direction, str] = {
+    "stricter": "the new version finds nothing that the old one does not",
+    "looser": "the old version finds nothing that the new one does not",
+}
+
+
+def because(hunt: Hunt, direction: Direction, found: bool) -> str:
+    """Why there is nothing in one direction."""
+    if direction in hunt.never:
+        return f"{FINDS[direction]}, whatever the records"
+    return f"{FINDS[direction]} in {hunt.tried:,} records near the examples"
 
 
 def witness(hunt: Hunt, direction: Direction) -> Witness | None:
