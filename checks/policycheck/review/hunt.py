@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from policycheck.findings import Finding, outcome_of
 from policycheck.review.change import DIRECTIONS, Change, Difference, Direction
@@ -16,6 +17,9 @@ from policycheck.review.near import Near, figures
 from policycheck.review.scenes import moved, scene, seeds
 from policycheck.review.shrink import shrunk
 from policycheck.review.sides import Records, Side, Small, subject_of
+
+if TYPE_CHECKING:
+    from policycheck.review.formulas import Formulas
 
 Progress = Callable[[str], None]
 
@@ -35,7 +39,9 @@ class Hunt:
         self.found: dict[Direction, tuple[Records, Difference]] = {}
         self.never: set[Direction] = set()
         self.tried = 0
-        self.unreal = 0
+        self.unreal: set[Direction] = set()
+        self.bound: dict[Direction, int] = dict.fromkeys(DIRECTIONS, 0)
+        self.stuck: dict[Direction, str] = {}
 
     def late(self) -> bool:
         return time.monotonic() >= self.until
@@ -86,6 +92,34 @@ class Hunt:
             if not self.missing or time.monotonic() >= until:
                 return
             self.look(records)
+
+    def by_formulas(self, bound: int) -> None:
+        """All records with one row a relation, then with two, and so on up to the bound."""
+        from policycheck.review.formulas import Formulas
+
+        scene = self.scene()
+        for gaps in (False, True):
+            formulas = Formulas(self.change, scene, gaps)
+            for rows in range(1, bound + 1):
+                for direction in self.missing:
+                    if direction not in self.stuck:
+                        self.progress(f"all records with up to {rows} row{'s' * (rows > 1)} a relation")
+                        self.solve(formulas, direction, rows)
+
+    def solve(self, formulas: Formulas, direction: Direction, rows: int) -> None:
+        """Ask for records with up to so many rows; those that come are believed when they are real."""
+        left = self.until - time.monotonic()
+        solution = formulas.ask(direction, rows, left)
+        if solution.answer == "found":
+            records = formulas.spaces.records(solution.rows)
+            self.look(records)
+            if direction not in self.found:
+                self.unreal.add(direction)
+                self.stuck[direction] = "the solver found records on which the evaluator sees no difference"
+        elif solution.answer == "none":
+            self.bound[direction] = rows
+        else:
+            self.stuck[direction] = solution.why or solution.answer
 
     def neighbours(self, starts: list[Records]) -> Iterable[Records]:
         change = self.change

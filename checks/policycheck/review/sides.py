@@ -161,6 +161,11 @@ class Checks:
         self.policy = integrity_policy(model)
         self.side = Side(self.policy, self.policy.rules)
 
+    @cached_property
+    def sides(self) -> list[Side]:
+        """Each check by itself."""
+        return [Side(self.policy, [rule]) for rule in self.policy.rules]
+
     def problems(self, records: Small) -> list[Problem]:
         """What is wrong with records that can be read."""
         if not self.policy.rules:

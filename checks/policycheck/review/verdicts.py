@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from policycheck.policy.model import Policy
@@ -81,7 +82,14 @@ def verdict(
         if never(change, direction):
             hunt.never.add(direction)
     hunt.near_examples(seconds * NEAR_EXAMPLES)
+    if hunt.missing and has_solver():
+        hunt.by_formulas(bound)
     return concluded(hunt)
+
+
+def has_solver() -> bool:
+    """Whether z3 is installed (`pip install 'policycheck[review]'`)."""
+    return find_spec("z3") is not None
 
 
 def concluded(hunt: Hunt) -> Verdict:
@@ -115,7 +123,7 @@ def witness(hunt: Hunt, direction: Direction) -> Witness | None:
     records: Records = hunt.small(direction)
     difference = hunt.real(direction, records)
     if difference is None:
-        hunt.unreal += 1
+        hunt.unreal.add(direction)
         return None
     change = hunt.change
     made = change.tables(records)
