@@ -44,8 +44,9 @@ class Spaces:
         self.fixed &= set(scene)
         self.free = sorted(set(fields) - self.fixed)
         self.words = words(programs)
-        self.prefixes = dict(zip(self.free, short_names(self.free), strict=True))
         self.fields = {name: self.open_fields(model.relations[name], fields[name]) for name in self.free}
+        self.domains = sorted({*self.free, *self.named_domains()} - self.fixed)
+        self.prefixes = dict(zip(self.domains, short_names(self.domains), strict=True))
         self.first, self.last = self.window()
 
     def window(self) -> tuple[str, str]:
@@ -62,6 +63,14 @@ class Spaces:
     def reach(self) -> tuple[str, str]:
         """The first and last day that rules may come to from there."""
         return str(later(self.first, -FAR_OFF)), str(later(self.last, FAR_OFF))
+
+    def named_domains(self) -> Iterator[str]:
+        """What the ids in open fields are ids of."""
+        for name, fields in self.fields.items():
+            for f in fields:
+                domain = self.model.domain(name, f)
+                if domain is not None:
+                    yield domain
 
     def open_fields(self, relation: RelationModel, read: set[str]) -> list[str]:
         """The fields whose values are open: those that are read, and those that must fit others."""
@@ -149,17 +158,15 @@ class Spaces:
             yield from (str(row[key]) for row in self.scene[domain])
             return
         if domain is not None:
-            yield from self.named(domain)
-            prefix = self.prefixes.get(domain, f"{domain}-")
-            yield from (f"{prefix}{i + 1}" for i in range(rows))
+            yield from (*self.named(domain), *self.ids(domain, rows if domain in self.free else rows + 1))
             return
-        if target is not None and target in self.prefixes:
+        if target is not None and target in self.free:
             aim = self.model.relations[target].fields[f.to.partition(".")[2]] if f.to else None
             if aim is not None:
                 yield from self.texts(self.model.relations[target], aim, rows)
                 return
         if f.name in relation.key or f.name.endswith("_id"):
-            for other in self.free:
+            for other in self.domains:
                 if self.has_id(other):
                     yield from (*self.named(other), *self.ids(other, rows))
         yield from (f"{f.name} {i + 1}" for i in range(max(SPARE, rows)))
@@ -201,7 +208,7 @@ class Spaces:
             if f.to is None or (f.type == "date" and f.to.partition(".")[0] in self.fixed):
                 continue
             target, _, aim = f.to.partition(".")
-            if target in self.prefixes or target in self.fixed:
+            if target in self.free or target in self.fixed:
                 other = self.model.relations[target]
                 nothing = NONE.get(f.type) if f.missing in ("none", "never", "blank") else None
                 place = list(other.fields).index(aim or other.key[0])
