@@ -7,7 +7,7 @@ from functools import cached_property
 
 from policycheck_engine import Program, readings
 from policycheck_engine.breaches import BREACH, judged
-from policycheck_engine.symbolic.solve import Question, Solution, solved
+from policycheck_engine.symbolic.solve import Solution, Solver
 
 from policycheck.policy.compile import compile_policy
 from policycheck.review.change import Change, Direction
@@ -22,19 +22,25 @@ class Formulas:
 
     def __init__(self, change: Change, scene: Records, gaps: bool) -> None:
         self.change, self.scene, self.gaps = change, scene, gaps
+        self.current: tuple[int, Solver] | None = None
 
     def ask(self, direction: Direction, rows: int, seconds: float) -> Solution:
         """Records with up to so many rows a relation on which the versions differ in a direction."""
         change = self.change
         finds, other = (change.new, change.old) if direction == "stricter" else (change.old, change.new)
         assert finds is not None, "a version without the rule finds nothing"
-        question = Question(
-            finds=self.programs[finds],
-            relation=BREACH,
-            other=self.programs[other] if other else None,
-            never=tuple((program, BREACH) for program in self.checks),
+        return self.solver(rows).only_in(
+            (self.programs[finds], BREACH), (self.programs[other], BREACH) if other else None, seconds
         )
-        return solved(question, self.spaces.space(rows, self.gaps), self.spaces.reach, seconds)
+
+    def solver(self, rows: int) -> Solver:
+        """The solver for up to so many rows; the one for fewer is done with."""
+        if self.current is None or self.current[0] != rows:
+            never = [(program, BREACH) for program in self.checks]
+            space = self.spaces.space(rows, self.gaps)
+            made = Solver(space, self.spaces.reach, self.programs.values(), never)
+            self.current = (rows, made)
+        return self.current[1]
 
     @cached_property
     def programs(self) -> Mapping[Side, Program]:

@@ -145,33 +145,42 @@ class Spaces:
         return Open(f.type, nothing, self.spans(f), gap)
 
     def texts(self, relation: RelationModel, f: Field, rows: int) -> Iterator[str]:
+        """The texts that a field may hold."""
+        domain = self.model.domain(relation.name, f.name)
         if f.one_of:
             yield from f.one_of
-            return
-        domain = self.model.domain(relation.name, f.name)
-        target = f.to.partition(".")[0] if f.to else None
-        yield from sorted(
-            self.words.texts.get((relation.name, f.name), set()) | self.words.texts.get(LOOSE, set())
-        )
-        if domain is not None and domain in self.fixed:
+        elif domain is not None and domain in self.fixed:
             key = self.model.relations[domain].key[0]
             yield from (str(row[key]) for row in self.scene[domain])
-            return
-        if domain is not None:
+        elif domain is not None:
             yield from (*self.named(domain), *self.ids(domain, rows if domain in self.free else rows + 1))
-            return
-        if target is not None and target in self.free:
-            aim = self.model.relations[target].fields[f.to.partition(".")[2]] if f.to else None
-            if aim is not None:
-                yield from self.texts(self.model.relations[target], aim, rows)
-                return
+        else:
+            target, _, aim = (f.to or "").partition(".")
+            if aim and target in self.free:
+                other = self.model.relations[target]
+                yield from self.texts(other, other.fields[aim], rows)
+            else:
+                yield from self.free_texts(relation, f, rows)
+
+    def free_texts(self, relation: RelationModel, f: Field, rows: int) -> Iterator[str]:
+        """Texts that a rule names, texts of the frame, ids of whatever it may refer to, and some others."""
+        for kind in ((relation.name, f.name), LOOSE):
+            yield from sorted(self.words.texts.get(kind, ()))
+        yield from self.fixed_texts()
         if f.name in relation.key or f.name.endswith("_id"):
             for other in self.domains:
                 if self.has_id(other):
                     yield from (*self.named(other), *self.ids(other, rows))
         yield from (f"{f.name} {i + 1}" for i in range(max(SPARE, rows)))
-        if self.words.blanks and f.missing == "unknown":
+        if self.words.blanks and f.to is None:
             yield ""
+
+    def fixed_texts(self) -> Iterator[str]:
+        """The free texts of the frame and the calendars, such as the school year."""
+        for name in sorted(self.fixed):
+            for f in self.model.relations[name].fields.values():
+                if f.type == "text" and not f.one_of and self.model.domain(name, f.name) is None:
+                    yield from sorted({str(r[f.name]) for r in self.scene[name] if r.get(f.name)})
 
     def spans(self, f: Field) -> tuple[tuple[Value, Value], ...]:
         """The span of values that a number or a moment may have."""

@@ -172,6 +172,8 @@ class Values:
 
     def stand(self, op: str, left: V, right: V) -> Truth:
         """How two known values stand."""
+        if left is right:
+            return op in ("=", "<=", ">=")
         if isinstance(left, Ratio) or isinstance(right, Ratio):
             (top, bottom), (other, under) = self.fraction(left), self.fraction(right)
             return compared(op, product(top, under), product(other, bottom))
