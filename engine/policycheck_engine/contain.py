@@ -283,10 +283,12 @@ def atom_places(body: Body) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """The bodies around one: their variables, and what those of them that are computed stand for."""
+    """The bodies around one: their variables, what those of them that are computed stand for, and the pairs
+    of terms of which the first is known to be at most the second."""
 
     names: frozenset[str] = frozenset()
     computed: Mapping[str, Term] = field(default_factory=dict)
+    orders: Pairs = ()
 
 
 class _Scope:
@@ -294,7 +296,7 @@ class _Scope:
 
     def __init__(self, body: Body, around: _Around, orders: Pairs = ()) -> None:
         self.body, self.around = body, around
-        self.said = Said(body, orders, around.computed)
+        self.said = Said(body, [*around.orders, *orders], around.computed)
         self.places = atom_places(body)
 
     def compares(self, term: Term) -> bool:
@@ -312,4 +314,5 @@ class _Scope:
         for literal in self.body:
             if isinstance(literal, Bind) and literal.var.name not in {*self.places, *self.around.names}:
                 made.setdefault(literal.var.name, self.said.rep(literal.term))
-        return _Around(frozenset(binds(self.body, set(self.around.names))), made)
+        names = frozenset(binds(self.body, set(self.around.names)))
+        return _Around(names, made, self.said.orders)

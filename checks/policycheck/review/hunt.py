@@ -51,6 +51,7 @@ class Hunt:
         self.bound: dict[tuple[Direction, bool], int] = {}
         self.stuck: dict[tuple[Direction, bool], str] = {}
         self.starts: list[Records] = []
+        self.walk: Iterator[Records] | None = None
 
     def late(self) -> bool:
         return time.monotonic() >= self.until
@@ -98,11 +99,14 @@ class Hunt:
             if self.missing and not self.late():
                 self.look(records)
 
-    def near_examples(self, seconds: float) -> None:
-        """Records one or more changes away from the examples."""
+    def near_examples(self, seconds: float, tries: int | None = None) -> None:
+        """Records one or more changes away from the examples, so many of them; where it was left, when it is
+        called again."""
         until = min(self.until, time.monotonic() + seconds)
         self.progress("records near the examples")
-        for records in self.near(self.starts[:STARTS] or [self.scene()]):
+        if self.walk is None:
+            self.walk = self.near(self.starts[:STARTS] or [self.scene()])
+        for records in islice(self.walk, tries):
             if not self.missing or time.monotonic() >= until:
                 return
             self.look(records)

@@ -28,6 +28,9 @@ SECONDS = 10.0
 NEAR_EXAMPLES = 0.2
 """The part of the time that is spent near the examples when all small records were looked through."""
 
+FIRST_TRIES = 150
+"""So many records near the examples are tried before anything else, since they read best."""
+
 
 @dataclass(frozen=True, slots=True)
 class Witness:
@@ -82,6 +85,8 @@ def verdict(
         if never(change, direction):
             hunt.never.add(direction)
     hunt.examples()
+    if hunt.missing:
+        hunt.near_examples(seconds * NEAR_EXAMPLES, FIRST_TRIES)
     if hunt.missing and has_solver():
         hunt.by_formulas(bound)
     if hunt.missing:
