@@ -40,7 +40,7 @@ from policycheck_engine.program import (
     taken,
     variables,
 )
-from policycheck_engine.readings import readings
+from policycheck_engine.readings import RISING, readings
 from policycheck_engine.strata import needed
 from policycheck_engine.unfold import substituted, term_under, unfolded
 
@@ -259,9 +259,14 @@ class _Prover:
             yield {**reading, into: left.into}, []
         elif less and more and scope.said.alike(reading[into], left.into):
             yield reading, []
-        elif (less or more) and right.kind in ("count", "sum") and into not in reading:
-            fresh = Var(f"{into}~{next(self.names)}")
-            yield {**reading, into: fresh}, [(left.into, fresh) if less else (fresh, left.into)]
+        elif into not in reading:
+            # with more matches a value only grows or only falls; of none, some kinds have no value
+            ways = [less] if right.kind in ("max", "min") else [less, more]
+            for found, fewer in zip(ways, (True, False), strict=False):
+                if found and right.kind != "share":
+                    fresh = Var(f"{into}~{next(self.names)}")
+                    pair = (left.into, fresh) if fewer is RISING[right.kind] else (fresh, left.into)
+                    yield {**reading, into: fresh}, [pair]
 
     def rows(
         self, right: Aggregate, left: Aggregate, part: str, scope: _Scope, reading: Reading
