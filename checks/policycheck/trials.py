@@ -5,7 +5,7 @@ Each is laid over the policy's scene.yaml and judged by the naive evaluator, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,18 +176,28 @@ def laid(
             problems.append(f"there is no relation `{name}`; {nearest(name, rows)}")
             continue
         key = model.relations[name].key
+        there: dict[object, dict[str, Any]] = {}
+        for r in rows[name] if key else ():
+            there.setdefault(identity(r, key), r)
         for row in deepcopy(new):
             whole = {**defaults.get(name, {}), **row}
-            same = next((r for r in rows[name] if key and all(r.get(k) == whole.get(k) for k in key)), None)
+            same = there.get(identity(whole, key)) if key else None
             if same is not None:
                 same.update(row)
             else:
                 rows[name].append(whole)
+                there[identity(whole, key)] = whole
     for name, out in layer.get("without", {}).items():
         rows[name] = [
             r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)
         ]
     return problems
+
+
+def identity(row: Mapping[str, Any], key: Sequence[str]) -> object:
+    """What tells a row from others: the values of its key, whatever somebody has written there."""
+    values = tuple(row.get(k) for k in key)
+    return values if all(isinstance(v, Hashable) for v in values) else repr(values)
 
 
 def scenario_trials(policy: Policy, engine: str = "naive") -> Iterator[Trial]:

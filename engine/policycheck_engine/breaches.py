@@ -32,7 +32,7 @@ BREACH = "breach:"
 """The relation of subjects that fail; its columns are `subject1`, `subject2`, ..., in the norm's order."""
 
 MET = "met:"
-"""The relation of subjects that have a case, and none that is not met."""
+"""The relation of subjects that have a case, and none that fails; no more fail than the norm bears."""
 
 APPLIES = "applies:"
 """The relation of subjects that have a case."""
@@ -40,9 +40,9 @@ APPLIES = "applies:"
 WRONG = "wrong:"
 
 
-def judged(program: Program, norm: Norm, by_subject: bool = True) -> Program:
+def judged(program: Program, norm: Norm, by_subject: bool = True, mark: str = "") -> Program:
     """A checked program with the relations `breach:`, `met:` and `applies:` of one norm; without columns,
-    when it does not matter of which subject."""
+    when it does not matter of which subject. `mark` is put behind their names."""
     columns = args(norm.columns)
     case, fails = Atom(norm.case, columns), Atom(norm.fails, columns)
     milder = (norm.pending, norm.excused, norm.explained, norm.unanswered)
@@ -52,14 +52,12 @@ def judged(program: Program, norm: Norm, by_subject: bool = True) -> Program:
     )
     own = args(norm.subject)
     body: Body = (fails, *excused)
-    rules = [Rule(APPLIES, subject, (case,))]
+    rules = [Rule(APPLIES + mark, subject, (case,))]
+    failing: Body = (Atom(norm.fails, own),)
     if norm.share is not None or norm.allow:
-        rules.append(Rule(WRONG, columns, body))
-        body = (Atom(WRONG, own), *too_many(norm))
-    rules += [
-        Rule(BREACH, subject, body),
-        Rule(MET, subject, (case, Not((Atom(norm.fails, own),)))),
-    ]
+        rules.append(Rule(WRONG + mark, columns, body))
+        body = failing = (Atom(WRONG + mark, own), *too_many(norm, WRONG + mark))
+    rules += [Rule(BREACH + mark, subject, body), Rule(MET + mark, subject, (case, Not(failing)))]
     typed = program.relations[norm.case]
     relations = {rule.head: Relation(rule.head, tuple(columns_like(rule, typed))) for rule in rules}
     return replace(program, relations={**program.relations, **relations}, rules=(*program.rules, *rules))
@@ -84,13 +82,13 @@ def milder_when(program: Program, norm: Norm, name: str) -> Body:
     return rest
 
 
-def too_many(norm: Norm) -> Body:
+def too_many(norm: Norm, wrong: str) -> Body:
     """More cases of the subject fail than the norm bears."""
     failed, total = Var("~failed"), Var("~total")
     rest = {name: Var(f"~{name}") for name in norm.columns if name not in norm.subject}
     columns = tuple((name, rest.get(name, Var(name))) for name in norm.columns)
     of = tuple(term for _, term in columns)
-    count = Aggregate("count", failed, (Atom(WRONG, columns),), of=of)
+    count = Aggregate("count", failed, (Atom(wrong, columns),), of=of)
     if norm.share is None:
         return (count, Compare(">", failed, Const(norm.allow)))
     waiting = () if norm.pending is None else (Not((Atom(norm.pending, columns),)),)

@@ -1,15 +1,16 @@
-"""The hunt with formulas: all records with up to so many rows a relation at once, by z3."""
+"""Questions about all records with up to so many rows a relation at once, answered by z3."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from policycheck_engine import Program, readings
 from policycheck_engine.breaches import BREACH, judged
-from policycheck_engine.symbolic.solve import Solution, Solver
+from policycheck_engine.symbolic.solve import Derived, Solution, Solver
 
 from policycheck.policy.compile import compile_policy
+from policycheck.policy.model import Policy
 from policycheck.review.change import Change, Direction
 from policycheck.review.proofs import base_with_gaps
 from policycheck.review.sides import Checks, Records, Side, fields_in, plain_base
@@ -17,13 +18,61 @@ from policycheck.review.spaces import Spaces
 from policycheck.review.widths import widths
 
 
+class Questions:
+    """Small records of a policy's model, and what plain programs derive from them.
+
+    `fields` are those that matter, by relation. The frame and the calendars are those of the scene, whose
+    term ends on the as-of date of the programs; with `gaps`, what may be unknown may be so. The checks of
+    the record model hold.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        checks: Checks,
+        fields: Mapping[str, set[str]],
+        scene: Records,
+        programs: Sequence[Program],
+        gaps: bool = False,
+        as_of: str | None = None,
+    ) -> None:
+        sides = list(checks_within(checks, set(fields)))
+        self.never = [plain_program(side, gaps, True, as_of) for side in sides]
+        self.gaps, self.programs = gaps, programs
+        read = {name: set(names) for name, names in fields.items()}
+        for name, names in fields_in(side.cone for side in sides).items():
+            read[name] |= names
+        defaults = policy.scene.get("defaults") or {}
+        self.spaces = Spaces(policy.model, read, scene, [*programs, *self.never], defaults)
+        self.current: tuple[object, Solver] | None = None
+
+    def ask(
+        self,
+        one: Derived,
+        other: Derived | None,
+        rows: int,
+        seconds: float,
+        wider: Mapping[str, int] | None = None,
+    ) -> Solution:
+        """Records with up to so many rows a relation, or as many as `wider` says, from which one program
+        derives something that the other does not."""
+        key = (rows, tuple((wider or {}).items()))
+        if self.current is None or self.current[0] != key:
+            space = self.spaces.space(rows, self.gaps, wider)
+            never = [(program, BREACH) for program in self.never]
+            self.current = (key, Solver(space, self.spaces.reach, self.programs, never))
+        return self.current[1].only_in(one, other, seconds)
+
+    def records(self, solution: Solution) -> Records:
+        """The records of a solution."""
+        return self.spaces.records(solution.rows)
+
+
 class Formulas:
-    """The two versions of a rule as plain programs, and the spaces of records that matter to them: with the
-    frame and calendars of a scene whose term ends on the as-of date; with `gaps`, they may have unknowns."""
+    """The two versions of a rule, asked about small records."""
 
     def __init__(self, change: Change, scene: Records, gaps: bool, as_of: str | None = None) -> None:
         self.change, self.scene, self.gaps, self.as_of = change, scene, gaps, as_of
-        self.current: tuple[tuple[int, bool], Solver] | None = None
 
     def ask(self, direction: Direction, rows: int, seconds: float, wide: bool = False) -> Solution:
         """Records with up to so many rows a relation on which the versions differ in a direction; when
@@ -31,52 +80,44 @@ class Formulas:
         change = self.change
         finds, other = (change.new, change.old) if direction == "stricter" else (change.old, change.new)
         assert finds is not None, "a version without the rule finds nothing"
-        return self.solver(rows, wide).only_in(
-            (self.programs[finds], BREACH), (self.programs[other], BREACH) if other else None, seconds
+        return self.questions.ask(
+            (self.programs[finds], BREACH),
+            (self.programs[other], BREACH) if other else None,
+            rows,
+            seconds,
+            self.widths if wide else None,
         )
 
-    def solver(self, rows: int, wide: bool) -> Solver:
-        """The solver for so many rows; the one before is done with."""
-        if self.current is None or self.current[0] != (rows, wide):
-            never = [(program, BREACH) for program in self.checks]
-            space = self.spaces.space(rows, self.gaps, self.widths if wide else None)
-            made = Solver(space, self.spaces.reach, self.programs.values(), never)
-            self.current = ((rows, wide), made)
-        return self.current[1]
+    def records(self, solution: Solution) -> Records:
+        """The records of a solution."""
+        return self.questions.records(solution)
 
     @cached_property
     def widths(self) -> dict[str, int]:
         """How many rows of each relation the rules count up to."""
-        out: dict[str, int] = {}
-        for side in self.change.sides:
-            for name, rows in widths(side.plain.program, side.norm).items():
-                out[name] = max(rows, out.get(name, 0))
-        return out
+        return most_of(widths(side.plain.program, side.norm) for side in self.change.sides)
 
     @cached_property
     def programs(self) -> Mapping[Side, Program]:
-        return {
-            side: plain_program(side, self.gaps, self.change.by_subject, self.as_of)
-            for side in self.change.sides
-        }
+        by_subject = self.change.by_subject
+        return {s: plain_program(s, self.gaps, by_subject, self.as_of) for s in self.change.sides}
 
     @cached_property
-    def checking(self) -> list[Side]:
-        """The checks of the record model that look at nothing but these relations."""
-        return list(checks_within(self.change.checks, set(self.change.fields)))
+    def questions(self) -> Questions:
+        change = self.change
+        programs = list(self.programs.values())
+        return Questions(
+            change.policies[1], change.checks, change.fields, self.scene, programs, self.gaps, self.as_of
+        )
 
-    @cached_property
-    def checks(self) -> list[Program]:
-        return [plain_program(side, self.gaps, True, self.as_of) for side in self.checking]
 
-    @cached_property
-    def spaces(self) -> Spaces:
-        fields = {name: set(names) for name, names in self.change.fields.items()}
-        for name, names in fields_in(side.cone for side in self.checking).items():
-            fields[name] |= names
-        defaults = self.change.policies[1].scene.get("defaults") or {}
-        programs = [*self.programs.values(), *self.checks]
-        return Spaces(self.change.model, fields, self.scene, programs, defaults)
+def most_of(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The largest number for each name."""
+    out: dict[str, int] = {}
+    for numbers in several:
+        for name, number in numbers.items():
+            out[name] = max(number, out.get(name, 0))
+    return out
 
 
 def checks_within(checks: Checks, relations: set[str]) -> Iterator[Side]:

@@ -194,7 +194,7 @@ class Hunt:
         place = (direction, formulas.gaps)
         solution = formulas.ask(direction, rows, self.until - time.process_time(), wide)
         if solution.answer == "found":
-            self.look(formulas.spaces.records(solution.rows), formulas.as_of)
+            self.look(formulas.records(solution), formulas.as_of)
             if direction not in self.found:
                 self.unreal.add(direction)
                 self.stuck[place] = "the solver's records did not show it"

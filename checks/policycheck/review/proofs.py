@@ -6,7 +6,7 @@ from policycheck_engine import Program, Relation
 from policycheck_engine.breaches import BREACH, judged
 from policycheck_engine.contain import contained
 
-from policycheck.policy.compile import Setting, compile_policy
+from policycheck.policy.compile import compile_policy
 from policycheck.records.model import RecordModel
 from policycheck.review.change import Change, Direction
 from policycheck.review.sides import Side
@@ -42,14 +42,8 @@ def same_fields(change: Change) -> bool:
 
 def with_gaps(side: Side, as_of: str | None, by_subject: bool) -> Program:
     """The program of a rule and of its breaches, over records in which whatever may be unknown is."""
-    compiled = compile_policy(
-        side.policy, base_with_gaps(side.policy.model), setting(side, as_of), side.rules
-    )
+    compiled = compile_policy(side.policy, base_with_gaps(side.policy.model), side.setting(as_of), side.rules)
     return judged(compiled.program, compiled.norms[0], by_subject)
-
-
-def setting(side: Side, as_of: str | None) -> Setting:
-    return side.setting(None) if as_of is None else Setting(as_of, {}, side.first_day)
 
 
 def base_with_gaps(model: RecordModel) -> dict[str, Relation]:

@@ -68,13 +68,20 @@ class Asked:
 class Side:
     """A rule of a policy (or several), compiled for whatever records come.
 
-    `first_day` is the day from which dated cases are judged; `as_of` counts where the records have no term.
+    `first_day` is the day from which dated cases are judged; `as_of` counts where the records have no term;
+    `parameters` are values instead of those of the policy.
     """
 
     def __init__(
-        self, policy: Policy, rules: Iterable[str], first_day: str | None = None, as_of: str | None = None
+        self,
+        policy: Policy,
+        rules: Iterable[str],
+        first_day: str | None = None,
+        as_of: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self.policy, self.rules, self.first_day = policy, list(rules), first_day
+        self.parameters = dict(parameters or {})
         self.as_of = as_of or policy.scene.get("as_of", "2000-01-01")
         self.known: dict[object, Asked] = {}
 
@@ -92,7 +99,7 @@ class Side:
         )
 
     def setting(self, as_of: str | None) -> Setting:
-        return Setting(as_of or self.as_of, {}, self.first_day)
+        return Setting(as_of or self.as_of, self.parameters, self.first_day)
 
     def asked(self, records: Small) -> Asked:
         """The program for records with these gaps; compiled once."""
