@@ -32,7 +32,7 @@ from policycheck_engine.values import Type
 Rows = list[tuple[tuple[V, ...], Truth]]
 """Rows, each with whether it is there."""
 
-MOST = 40
+MOST = 300
 """So many rows can be counted."""
 
 
