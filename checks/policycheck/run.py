@@ -24,7 +24,7 @@ from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
 from policycheck.policy.compile import Compiled, Setting, compile_policy
-from policycheck.policy.find import Pack, find_pack, shipped
+from policycheck.policy.find import Pack, find_pack, pack_of, shipped
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy
 from policycheck.records.check import Tables, check_records
@@ -35,6 +35,8 @@ MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
 
 Progress = Callable[[str], None]
+Window = tuple[str | None, str | None, Path]
+"""A version in force: its first day, the first day of the next, and its folder."""
 Evaluate = Callable[..., dict[str, set[Row]]]
 
 
@@ -77,9 +79,10 @@ class Result:
 
 def run(
     path: str | Path,
-    policy: str | None = None,
+    policy: str | Policy | None = None,
     *,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
@@ -90,8 +93,9 @@ def run(
     """Judge the records of a term.
 
     path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
-    policy      id, id@version or folder; else the one for the school that the records name
+    policy      id, id@version or folder, or one that is loaded; else that of the school the records name
     as_of       the day up to which the records are judged, ISO; else the end of the term
+    as_if_in_force  judge every day by the newest version, even those before it comes into force
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
@@ -102,8 +106,11 @@ def run(
     path = Path(path)
     progress("reading")
     source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
-    model = model_of(pack.versions[-1][1])
+    if isinstance(policy, Policy):
+        pack, model, loaded = pack_of(policy), policy.model, {policy.folder: policy}
+    else:
+        pack = find_pack(policy, None if policy else school_named(source))
+        model, loaded = model_of(pack.versions[-1][1]), {}
     raw, problems = read_records(source, model)
     progress("checking")
     tables, found = check_records(raw, model)
@@ -113,8 +120,11 @@ def run(
     info = records_info(raw, tables, model, as_of, path, problems)
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    if as_if_in_force:
+        windows: list[Window] = [(None, None, pack.versions[-1][1])]
+    else:
+        windows = versions_in_force(pack, info, tables, model)
+    policies = [(loaded.get(f) or load_policy(f, model), first, until) for first, until, f in windows]
     current = policies[-1][0]
     refuse_other_school(current, info)
     need_as_of([p for p, _, _ in policies], info, model)
@@ -244,9 +254,7 @@ def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
     return [dict(zip(table.relation.names, row, strict=True)) for row in table.rows]
 
 
-def versions_in_force(
-    pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel
-) -> list[tuple[str | None, str | None, Path]]:
+def versions_in_force(pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel) -> list[Window]:
     """The versions that some day of the term falls under: first day, first day of the next, folder.
 
     A pack of one version judges all days from the one it comes into force.
@@ -263,7 +271,7 @@ def versions_in_force(
         frame = model.frame.term
         rows = rows_as_mappings(tables, frame["relation"])
         start = next((str(r[frame["starts"]]) for r in rows if r[frame["id"]] == info.term), None)
-    out: list[tuple[str | None, str | None, Path]] = []
+    out: list[Window] = []
     for i, (version, folder) in enumerate(pack.versions):
         until = pack.versions[i + 1][0] if i + 1 < len(pack.versions) else None
         if info.as_of is not None and version > info.as_of:

@@ -105,7 +105,11 @@ def judged_layers(
 
 
 def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
-    """The records of scene.yaml with layers laid over them, and the setting to judge them in."""
+    """The records of scene.yaml with layers laid over them, and the setting to judge them in.
+
+    They are judged as if the policy were in force on all their days: a version copied from the one before
+    keeps its examples.
+    """
     scene = policy.scene
     defaults = scene.get("defaults") or {}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in policy.model.relations}
@@ -126,7 +130,7 @@ def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[st
     raw, found = tables_of(data, "", policy.model)
     tables, more = check_records(raw, policy.model)
     problems += [str(p).lstrip(":") for p in [*found, *more]]
-    return tables, Setting(as_of, parameters, policy.version or None), problems
+    return tables, Setting(as_of, parameters), problems
 
 
 def laid(

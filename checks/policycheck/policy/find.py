@@ -10,6 +10,7 @@ from policycheck_engine import nearest
 
 from policycheck.errors import UsageError
 from policycheck.policy.load import VERSION
+from policycheck.policy.model import Policy
 from policycheck.yamlfile import load
 
 
@@ -59,6 +60,11 @@ def pack_at(folder: Path) -> Pack | None:
     head = load(versions[-1][1] / "policy.yaml", []).data
     head = head if isinstance(head, dict) else {}
     return Pack(str(head.get("policy", folder.name)), head.get("school"), versions)
+
+
+def pack_of(policy: Policy) -> Pack:
+    """A version that is loaded already, as a pack of its own."""
+    return Pack(policy.id, policy.school, ((policy.version, policy.folder),))
 
 
 def find_pack(name: str | None, school: str | None) -> Pack:

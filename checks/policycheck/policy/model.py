@@ -30,6 +30,12 @@ SEVERITY: dict[str, Severity] = {"must": "critical", "ideal": "minor", "may": "m
 """How loud a clause's findings are by its force; major where it is not named here."""
 
 
+def earlier_ids(data: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What `was` names: one id or a list; () says that it is new, None that nothing is said."""
+    was = data.get("was")
+    return None if was is None else (was,) if isinstance(was, str) else tuple(was)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A figure or choice that the text leaves open, or gives."""
@@ -41,6 +47,7 @@ class Parameter:
     unit: str
     one_of: tuple[Any, ...]
     place: Place
+    was: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Definition:
     gives: tuple[str, ...]
     when: Any
     place: Place
+    was: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,11 @@ class RuleText:
     binds: tuple[str, ...]
     attested: bool = False
 
+    @property
+    def was(self) -> tuple[str, ...] | None:
+        """The ids it had in earlier versions."""
+        return earlier_ids(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -75,6 +88,11 @@ class Clause:
     id: str
     data: Mapping[str, Any]
     place: Place
+
+    @property
+    def was(self) -> tuple[str, ...] | None:
+        """The ids it had in earlier versions."""
+        return earlier_ids(self.data)
 
     @property
     def decided_by(self) -> Literal["rule", "attestation", "definition", "nothing"]:
@@ -108,6 +126,7 @@ class Policy:
     definitions: Mapping[str, Definition]
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
+    summary: str = ""
     scene: Mapping[str, Any] = field(default_factory=dict)
 
     def clauses(self) -> Iterator[Clause]:
