@@ -15,8 +15,13 @@ from policycheck.records.model import RecordModel
 Body = list[dict[str, Any]]
 
 
-def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[Mapping[str, Any]]:
-    """The rule that decides an attested clause, and the one that sets records against a yes."""
+def attested_rules(
+    clause: Clause, school: str, model: RecordModel, signed_as: tuple[str, ...] = ()
+) -> Iterator[Mapping[str, Any]]:
+    """The rule that decides an attested clause, and the one that sets records against a yes.
+
+    `signed_as` are the ids under which answers are looked for, when they are not the clause's own.
+    """
     data = clause.data["attested"]
     term = model.frame.term
     if term is None or "attestations" not in model.relations:
@@ -32,7 +37,7 @@ def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[
         },
     ]
     scope = [*frame, *_listed(data.get("for_each", []))]
-    answers = _Answers(clause.id, school, data)
+    answers = _Answers(signed_as or (clause.id,), school, data)
     missing = [{"not": answers.given(None, roles)} for roles in answers.groups]
     yield {
         "id": clause.id,
@@ -71,9 +76,9 @@ def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[
 class _Answers:
     """Bodies that ask for a valid answer to one clause."""
 
-    def __init__(self, clause_id: str, school: str, data: Mapping[str, Any]) -> None:
-        prefixes = {f"{school}/{clause_id}", f"{school.replace('_', '-')}/{clause_id}"}
-        self.names = [clause_id, *sorted(prefixes)] if school else [clause_id]
+    def __init__(self, clauses: tuple[str, ...], school: str, data: Mapping[str, Any]) -> None:
+        schools = sorted({school, school.replace("_", "-")}) if school else []
+        self.names = [name for c in clauses for name in (c, *(f"{s}/{c}" for s in schools))]
         self.data = data
         self.roles = [*data.get("by", ()), *data.get("by_any", ())]
         self.groups = [[role] for role in data.get("by", ())]
