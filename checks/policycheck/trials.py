@@ -104,14 +104,6 @@ def judged_layers(
     return findings, met, []
 
 
-<<<<<<< HEAD
-def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
-    """The records of scene.yaml with layers laid over them, and the setting to judge them in.
-
-    They are judged as if the policy were in force on all their days: a version copied from the one before
-    keeps its examples.
-    """
-=======
 @dataclass(frozen=True, slots=True)
 class Layered:
     """Layers laid over the scene: the rows, and the as-of date and parameters that they name."""
@@ -124,7 +116,6 @@ class Layered:
 
 def layered(policy: Policy, layers: Sequence[Layer]) -> Layered:
     """The rows of scene.yaml with layers laid over them; relations that a layer calls absent are left out."""
->>>>>>> verdicts
     scene = policy.scene
     defaults = scene.get("defaults") or {}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in policy.model.relations}
@@ -146,17 +137,17 @@ def layered(policy: Policy, layers: Sequence[Layer]) -> Layered:
 
 
 def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
-    """The records of scene.yaml with layers laid over them, and the setting to judge them in."""
+    """The records of scene.yaml with layers laid over them, and the setting to judge them in.
+
+    They are judged as if the policy were in force on all their days: a version copied from the one before
+    keeps its examples.
+    """
     made = layered(policy, layers)
     problems = list(made.problems)
     raw, found = tables_of(made.data, "", policy.model)
     tables, more = check_records(raw, policy.model)
     problems += [str(p).lstrip(":") for p in [*found, *more]]
-<<<<<<< HEAD
-    return tables, Setting(as_of, parameters), problems
-=======
-    return tables, Setting(made.as_of, made.parameters, policy.version or None), problems
->>>>>>> verdicts
+    return tables, Setting(made.as_of, made.parameters), problems
 
 
 def laid(

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The annual review: what changed between two versions of a policy, and what that would have found.
 
-versions  ->  pairs  ->  changes (by meaning, by edits)  ->  verdicts, replay  ->  report
+versions -> pairs -> changes, clause by clause -> verdicts -> replay of past terms
 """
-=======
-"""Reviewing a change of a policy: what each changed rule asks more or less than before."""
->>>>>>> verdicts
