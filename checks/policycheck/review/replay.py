@@ -46,14 +46,20 @@ class Replay:
 
 
 def replayed(
-    changes: Changes, path: Path, *, as_of: str | None = None, progress: Progress = lambda stage: None
+    changes: Changes, path: Path, *, as_of: str | None = None, tell: Progress = lambda stage: None
 ) -> Replay:
     """Judge a term by both versions; `as_of` as in `run`.
 
     Raises PolicycheckError, as `run` does: when the records are another school's, for one.
     """
     before, after = (
-        run(path, version, as_of=as_of, as_if_in_force=True, progress=progress)
+        run(
+            path,
+            version,
+            as_of=as_of,
+            as_if_in_force=True,
+            progress=lambda stage: tell(f"{path.stem}: {stage}"),
+        )
         for version in (changes.old, changes.new)
     )
     return Replay(after.records, outcomes(before), outcomes(after), tuple(by_rule(changes, before, after)))
