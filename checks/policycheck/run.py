@@ -10,23 +10,22 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
+from policycheck_engine import Row, Value, canonical, nearest
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
-from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.compile import Compiled, Setting, compile_policy
 from policycheck.policy.find import Pack, find_pack, shipped
 from policycheck.policy.load import load_policy, model_of
-from policycheck.policy.model import Policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
@@ -139,20 +138,17 @@ def run(
     need_as_of([p for p, _, _ in policies], info, model)
     chosen = chosen_rules(current, asked.sections, asked.only)
     overridden = checked_parameters(current, asked.parameters)
-    compiled = [
-        (
-            version,
-            compiled_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current),
-        )
+    ready = [
+        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, c, evaluate(c, tables, engine)) for version, c in compiled]
+    judged = [(version, evaluate(version, tables, engine)) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for _, c, norms in reversed(judged):
-        made, more = findings_of(c, norms, tables)
+    for version, norms in reversed(judged):
+        made, more = findings_of(version, norms, tables)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -177,17 +173,17 @@ def checked_whole(
     if not checks.rules:
         return info
     base = {name: table.relation for name, table in tables.items()}
-    compiled = compile_policy(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(compiled, tables, engine), tables)
+    ready = made_ready(checks, base, Setting(info.as_of, {}))
+    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
     return replace(info, left_out=(*info.left_out, *problems))
 
 
-def compiled_version(
+def ready_version(
     version: Policy, tables: Tables, setting: Setting, chosen: set[str], current: Policy
-) -> Compiled:
+) -> Ready:
     """A version with the rules it judges by; one that is no longer in force judges dated rules alone."""
     base = {name: table.relation for name, table in tables.items()}
     rules = [
@@ -197,7 +193,7 @@ def compiled_version(
         and (version is current or "dated" in rule.data)
     ]
     whole = version is current and len(rules) == len(version.rules)
-    return compile_policy(version, base, setting, None if whole else rules)
+    return made_ready(version, base, setting, None if whole else rules)
 
 
 def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleResult]:
@@ -311,7 +307,7 @@ def needs_as_of(policy: Policy) -> bool:
     """Whether anything in a policy looks at the as-of date."""
     if any(rule.attested for rule in policy.rules.values()):
         return True
-    return any("$as_of" in file.read_text(encoding="utf-8") for file in policy.folder.glob("*.yaml"))
+    return policy.uses_as_of
 
 
 def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:
@@ -380,17 +376,16 @@ def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str) -> list[Judgement]:
     """What each norm of a policy makes of the records."""
-    if not compiled.norms:
+    if not ready.norms:
         return []
-    split = readings(compiled.program)
-    relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
-    wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
-    program = needed(split.program, wanted)
-    rows = rows_by_relation(tables, program.relations)
-    facts = evaluator(engine)(program, rows, wanted)
-    return [judge(norm, split, facts) for norm in compiled.norms]
+    rows = rows_by_relation(tables, ready.basis.reads)
+    if engine == "memory":
+        facts = ready.in_memory(rows)
+    else:
+        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    return [judge(norm, ready.basis.outline, facts) for norm in ready.norms]
 
 
 def chosen_engine(name: str, tables: Tables) -> str:
@@ -417,7 +412,7 @@ def evaluator(name: str) -> Evaluate:
     raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
 
 
-def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:
+def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:
     """The rows of the base relations, and of their possible readings where they have one."""
     out: dict[str, list[Row]] = {}
     for name, table in tables.items():

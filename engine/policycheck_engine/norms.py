@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Literal
 
-from policycheck_engine.readings import Split, low
+from policycheck_engine.readings import Outline, low
 from policycheck_engine.values import Row, Value
 
 Verdict = Literal["met", "pending", "excused", "explained", "undecided", "breach"]
@@ -89,12 +89,12 @@ ByCase = Mapping[Row, Sequence[Row]]
 class _Reading:
     """The rows of a relation that are certain and those that are possible, by the case they belong to."""
 
-    def __init__(self, name: str | None, split: Split, facts: Facts, width: int) -> None:
-        self.columns: tuple[str, ...] = split.program.relations[name].names if name else ()
-        self.sure = _by_case(facts[split.reading(name, True)], width) if name else {}
+    def __init__(self, name: str | None, outline: Outline, facts: Facts, width: int) -> None:
+        self.columns: tuple[str, ...] = outline.names[name] if name else ()
+        self.sure = _by_case(facts[outline.reading(name, True)], width) if name else {}
         self.maybe = self.sure
-        if name in split.split:
-            self.maybe = _by_case(facts[split.reading(name, False)], width)
+        if name in outline.split:
+            self.maybe = _by_case(facts[outline.reading(name, False)], width)
         self.by_known: dict[tuple[int, ...], dict[Row, list[Row]]] = {}
 
     def may(self, case: Row) -> Sequence[Row]:
@@ -132,9 +132,9 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
+def judge(norm: Norm, outline: Outline, facts: Facts) -> Judgement:
     """The outcome of each subject of a norm. Nearly all cases are met, so those are only counted."""
-    maker = _Judge(norm, split, facts)
+    maker = _Judge(norm, outline, facts)
     others = maker.others()
     met = maker.cases - others
     holding = by_subject(met, maker.places, maker.width)
@@ -175,17 +175,17 @@ class _Judge:
     with an unknown value. The subject of a case stands at `places` among its `width` values.
     """
 
-    def __init__(self, norm: Norm, split: Split, facts: Facts) -> None:
-        relation = split.program.relations[split.reading(norm.case, False)]
-        self.norm, self.columns, self.width = norm, relation.names, len(relation.columns)
-        self.places = [_place(relation.names, name) for name in norm.subject]
-        self.cases = facts[relation.name]
-        self.certain = facts[split.reading(norm.case, True)]
-        unknown = any(c.unknown for c in relation.columns)
-        self.vague = {row for row in self.cases if None in row} if unknown else set()
+    def __init__(self, norm: Norm, outline: Outline, facts: Facts) -> None:
+        cases = outline.reading(norm.case, False)
+        self.norm, self.columns = norm, outline.names[cases]
+        self.width = len(self.columns)
+        self.places = [_place(self.columns, name) for name in norm.subject]
+        self.cases = facts[cases]
+        self.certain = facts[outline.reading(norm.case, True)]
+        self.vague = {row for row in self.cases if None in row} if cases in outline.unknown else set()
 
         def reading(name: str | None) -> _Reading:
-            return _Reading(name, split, facts, self.width)
+            return _Reading(name, outline, facts, self.width)
 
         self.fails = reading(norm.fails)
         self.pending, self.excused = reading(norm.pending), reading(norm.excused)
