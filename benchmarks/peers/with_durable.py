@@ -2,8 +2,8 @@
 
 Two rulesets one after the other, since a fact that comes after the one it should have stopped undoes
 nothing: the first derives, the second denies, and what it denies with is told to it first. Every fact has
-an id of its own, because facts without one are told apart by a 32-bit hash. At 100,000 deployments the findings
-come out wrong all the same.
+an id of its own, because facts without one are told apart by a 32-bit hash. At 100,000 deployments the
+findings come out wrong all the same.
 """
 
 import json
