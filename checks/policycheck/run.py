@@ -52,6 +52,23 @@ class RecordsInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """Records as they were read and as tables, and the versions of the policy that some day of them falls
+    under: each with its first day and the first day of the next."""
+
+    source: Source
+    raw: Raw
+    tables: Tables
+    info: RecordsInfo
+    policies: list[tuple[Policy, str | None, str | None]]
+
+    @property
+    def current(self) -> Policy:
+        """The version in force at the as-of date."""
+        return self.policies[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
@@ -99,25 +116,10 @@ def run(
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
-    path = Path(path)
-    progress("reading")
-    source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
-    model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
-    problems += found
-    if problems and not keep_going:
-        raise RecordsError(problems)
-    info = records_info(raw, tables, model, as_of, path, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
-    progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
-    current = policies[-1][0]
-    refuse_other_school(current, info)
-    need_as_of([p for p, _, _ in policies], info, model)
+    records = prepared(
+        Path(path), policy, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+    )
+    tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, sections, only)
     overridden = checked_parameters(current, parameters or {})
     compiled = [
@@ -144,8 +146,38 @@ def run(
         rules=tuple(results),
         findings=tuple(findings),
         overridden=overridden,
-        hashes=hashes(path, policies),
+        hashes=hashes(Path(path), policies),
     )
+
+
+def prepared(
+    path: Path,
+    policy: str | None = None,
+    *,
+    as_of: str | None = None,
+    keep_going: bool = False,
+    engine: str = "auto",
+    progress: Progress = lambda stage: None,
+) -> Prepared:
+    """Records that were read and checked, with the policy that judges them; the arguments are those of `run`."""
+    progress("reading")
+    source = open_records(path)
+    pack = find_pack(policy, None if policy else school_named(source))
+    model = model_of(pack.versions[-1][1])
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    problems += found
+    if problems and not keep_going:
+        raise RecordsError(problems)
+    info = records_info(raw, tables, model, as_of, path, problems)
+    info = checked_whole(info, model, tables, keep_going, engine)
+    progress("compiling")
+    windows = versions_in_force(pack, info, tables, model)
+    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    refuse_other_school(policies[-1][0], info)
+    need_as_of([p for p, _, _ in policies], info, model)
+    return Prepared(source, raw, tables, info, policies)
 
 
 def checked_whole(

@@ -34,7 +34,8 @@ def result_as_table(form: Form, undecided: int = 10) -> str:
             f for f in form["findings"] if group == ("contradicted" if f["contradicts"] else f["outcome"])
         ]
         if found:
-            shown = found[:undecided] if group in ("undecided", "advice", "pending") else found
+            shortened = group in ("undecided", "advice", "pending")
+            shown = found[:undecided] if shortened else found
             parts += [f"{heading} ({len(found):,})", ""]
             for finding in shown:
                 parts += [*one_finding(finding), ""]
