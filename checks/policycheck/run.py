@@ -64,6 +64,24 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """Records as they were read and as tables, and the versions of the policy that some day of them falls
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+
+    source: Source
+    raw: Raw
+    tables: Tables
+    info: RecordsInfo
+    policies: list[tuple[Policy, str | None, str | None]]
+    engine: str
+
+    @property
+    def current(self) -> Policy:
+        """The version in force at the as-of date."""
+        return self.policies[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
@@ -113,10 +131,52 @@ def run(
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
-    path = Path(path)
     asked = Asked(
-        path.as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+        Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
     )
+    records = prepared(
+        Path(path), policy, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+    )
+    tables, info, policies, current = records.tables, records.info, records.policies, records.current
+    chosen = chosen_rules(current, asked.sections, asked.only)
+    overridden = checked_parameters(current, asked.parameters)
+    ready = [
+        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
+        for version, first, until in policies
+    ]
+    progress("evaluating")
+    judged = [(version, evaluate(version, tables, records.engine)) for version in ready]
+    progress("judging")
+    results: list[RuleResult] = []
+    findings: list[Finding] = []
+    for version, norms in reversed(judged):
+        made, more = findings_of(version, norms, tables)
+        results = merged(results, made)
+        findings += more
+    findings.sort(key=lambda f: f.order)
+    return Result(
+        policy=current,
+        versions=tuple(p.version for p, _, _ in policies),
+        records=info,
+        rules=tuple(results),
+        findings=tuple(findings),
+        asked=asked,
+        engine=records.engine,
+        overridden=overridden,
+        hashes=hashes(Path(path), policies),
+    )
+
+
+def prepared(
+    path: Path,
+    policy: str | None = None,
+    *,
+    as_of: str | None = None,
+    keep_going: bool = False,
+    engine: str = "auto",
+    progress: Progress = lambda stage: None,
+) -> Prepared:
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
     progress("reading")
     source = open_records(path)
     pack = find_pack(policy, None if policy else school_named(source))
@@ -133,36 +193,9 @@ def run(
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
     policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
-    current = policies[-1][0]
-    refuse_other_school(current, info)
+    refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
-    chosen = chosen_rules(current, asked.sections, asked.only)
-    overridden = checked_parameters(current, asked.parameters)
-    ready = [
-        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
-        for version, first, until in policies
-    ]
-    progress("evaluating")
-    judged = [(version, evaluate(version, tables, engine)) for version in ready]
-    progress("judging")
-    results: list[RuleResult] = []
-    findings: list[Finding] = []
-    for version, norms in reversed(judged):
-        made, more = findings_of(version, norms, tables)
-        results = merged(results, made)
-        findings += more
-    findings.sort(key=lambda f: f.order)
-    return Result(
-        policy=current,
-        versions=tuple(p.version for p, _, _ in policies),
-        records=info,
-        rules=tuple(results),
-        findings=tuple(findings),
-        asked=asked,
-        engine=engine,
-        overridden=overridden,
-        hashes=hashes(path, policies),
-    )
+    return Prepared(source, raw, tables, info, policies, engine)
 
 
 def checked_whole(
