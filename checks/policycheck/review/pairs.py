@@ -100,4 +100,4 @@ def as_signed_before(new: Policy, clauses: Ids) -> Policy:
         if clause.decided_by == "attestation" and was and was != (clause.id,):
             for data in attested_rules(clause, new.school or "", new.model, signed_as=was):
                 rules[data["id"]] = replace(rules[data["id"]], data=data)
-    return replace(new, rules=rules)
+    return new if rules == new.rules else replace(new, rules=rules, key="")

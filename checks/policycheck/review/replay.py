@@ -13,7 +13,16 @@ from pathlib import Path
 from policycheck.findings import Finding, RuleResult
 from policycheck.review.changes import Changes
 from policycheck.review.pairs import followers
-from policycheck.run import Progress, RecordsInfo, Result, run
+from policycheck.run import (
+    Asked,
+    Progress,
+    RecordsInfo,
+    Result,
+    judged,
+    need_as_of,
+    prepared,
+    refuse_other_school,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +59,27 @@ def replayed(
 ) -> Replay:
     """Judge a term by both versions; `as_of` as in `run`.
 
-    Raises PolicycheckError, as `run` does: when the records are another school's, for one.
+    Raises PolicycheckError as `run` does, when the records are another school's, for one.
     """
-    before, after = (
-        run(
-            path,
-            version,
-            as_of=as_of,
-            as_if_in_force=True,
-            progress=lambda stage: tell(f"{path.stem}: {stage}"),
-        )
-        for version in (changes.old, changes.new)
-    )
+
+    def step(stage: str) -> None:
+        tell(f"{path.name}: {stage}")
+
+    records = prepared(path, changes.new, as_of=as_of, as_if_in_force=True, progress=step)
+    if same_records(changes):
+        refuse_other_school(changes.old, records.info)
+        need_as_of([changes.old], records.info, changes.old.model)
+        earlier = replace(records, policies=[(changes.old, None, None)])
+    else:
+        earlier = prepared(path, changes.old, as_of=as_of, as_if_in_force=True, progress=step)
+    asked = Asked(path.as_posix(), as_of=as_of)
+    before, after = judged(earlier, asked, step), judged(records, asked, step)
     return Replay(after.records, outcomes(before), outcomes(after), tuple(by_rule(changes, before, after)))
+
+
+def same_records(changes: Changes) -> bool:
+    """Whether both versions read records in the same way."""
+    return bool(changes.old.model.document.data == changes.new.model.document.data)
 
 
 def outcomes(result: Result) -> dict[str, int]:

@@ -105,7 +105,7 @@ LEANINGS = {
 
 
 def leanings(rule: RuleChange, found: Verdict) -> set[str]:
-    """Whether a rule is or may be `stricter` or `looser`: by its verdict, and by how much a failure weighs."""
+    """Whether a rule is or may be `stricter` or `looser`, by its verdict and by the weight of a failure."""
     out = set(LEANINGS.get(found.verdict, ()))
     for change in rule.changes:
         for scale in (SEVERITIES, OUTCOMES):

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from policycheck.errors import PolicyError, UsageError
 from policycheck.policy.compile import check_whole
 from policycheck.policy.find import find_pack, pack_at
-from policycheck.policy.load import load_policy
+from policycheck.policy.load import load_policy, model_of, read_policy
 from policycheck.policy.model import Policy
 
 NO_GIT = "git is needed to read `{given}`, and it is not installed; give two folders instead"
@@ -37,7 +37,7 @@ def opened(given: str) -> Iterator[Version]:
     """
     if ":" not in given or Path(given).is_dir():
         _, folder = find_pack(given, None).versions[-1]
-        yield Version(given, loaded(folder))
+        yield Version(given, checked(load_policy(folder)))
         return
     revision, _, path = given.partition(":")
     commit = commit_of(given, revision)
@@ -49,17 +49,17 @@ def opened(given: str) -> Iterator[Version]:
         pack = pack_at(root / inside)
         if pack is None:
             raise UsageError(f"`{given}` has no policy.yaml, nor folders named by a date that have one")
+        folder = pack.versions[-1][1]
         try:
-            yield Version(given, loaded(pack.versions[-1][1]), commit)
+            yield Version(given, checked(read_policy(folder, model_of(folder))), commit)
         except PolicyError as error:
             raise PolicyError(
                 replace(p, file=p.file.replace(root.as_posix() + "/", f"{revision}:")) for p in error.problems
             ) from None
 
 
-def loaded(folder: Path) -> Policy:
-    """The policy of a folder, with everything in it checked."""
-    policy = load_policy(folder)
+def checked(policy: Policy) -> Policy:
+    """The policy, or PolicyError when anything in its rules is wrong."""
     check_whole(policy)
     return policy
 
