@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from policycheck.commands.compare import compare
+from policycheck.commands.diff import diff
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
@@ -43,5 +44,5 @@ def main(
     pass
 
 
-for command in (run, compare, verify, test, schema):
+for command in (run, compare, verify, test, diff, schema):
     app.command()(told(command))

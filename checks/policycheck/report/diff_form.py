@@ -16,8 +16,7 @@ from policycheck.run import digest
 if TYPE_CHECKING:
     from policycheck.review.changes import Change, ClauseChange, NamedChange, RuleChange
     from policycheck.review.replay import Replay, RuleReplay
-    from policycheck.review.review import Review
-    from policycheck.review.verdicts import Verdict
+    from policycheck.review.review import Opinion, Review
     from policycheck.review.versions import Version
 
 FORM = "policycheck/diff/1"
@@ -60,9 +59,9 @@ def version_as_json(version: Version) -> dict[str, Any]:
 
 def summary(review: Review) -> dict[str, Any]:
     """What became of the clauses, and which rules that changed are, or may be, stricter or looser."""
-    verdicts = Counter[str](v.verdict for v in review.verdicts.values())
+    verdicts = Counter[str](v.verdict for v in review.opinions.values())
     kinds = Counter(kind for clause in review.changes.clauses for kind in kinds_of(clause))
-    lean = {r.id: leanings(r, review.verdicts[r.old, r.new]) for r in review.changes.rules if r.changes}
+    lean = {r.id: leanings(r, review.opinions[r.old, r.new]) for r in review.changes.rules if r.changes}
     return {
         "different": review.different,
         "clauses": dict(review.changes.statuses),
@@ -107,27 +106,27 @@ def clause_as_json(clause: ClauseChange, review: Review) -> dict[str, Any]:
         "section": clause.section,
         "says": {"old": clause.old_says, "new": clause.new_says},
         "changes": changes_as_json(clause.changes),
-        "rules": [rule_as_json(rule, review.verdicts[rule.old, rule.new]) for rule in clause.rules],
+        "rules": [rule_as_json(rule, review.opinions[rule.old, rule.new]) for rule in clause.rules],
     }
 
 
-def rule_as_json(rule: RuleChange, verdict: Verdict) -> dict[str, Any]:
+def rule_as_json(rule: RuleChange, opinion: Opinion) -> dict[str, Any]:
     return {
         "old": rule.old,
         "new": rule.new,
         "clauses": list(rule.clauses),
         "changes": changes_as_json(rule.changes),
         "judges_otherwise": rule.judges_otherwise,
-        "verdict": verdict_as_json(verdict),
+        "verdict": verdict_as_json(opinion),
     }
 
 
-def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
+def verdict_as_json(opinion: Opinion) -> dict[str, Any]:
     return {
-        "verdict": verdict.verdict,
-        "why": verdict.why,
-        "proved": verdict.proved,
-        "bound": verdict.bound,
+        "verdict": opinion.verdict,
+        "why": opinion.why,
+        "proved": opinion.proved,
+        "bound": opinion.bound,
         "witnesses": [
             {
                 "direction": w.direction,
@@ -136,7 +135,7 @@ def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
                 "as_of": w.as_of,
                 "records": w.records,
             }
-            for w in verdict.witnesses
+            for w in opinion.witnesses
         ],
     }
 

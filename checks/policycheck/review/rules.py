@@ -14,6 +14,13 @@ from policycheck.review.matching import Renaming
 from policycheck.review.same import Part, Parts, Versions
 from policycheck.review.words import body, term
 
+FIGURES = {
+    "holds_for": ("the share of the cases of a subject that have to hold", "all of them"),
+    "allow": ("how many cases of a subject may fail", "none"),
+    "due": ("due", "at once"),
+}
+"""What a figure says, and what it is when it is not given."""
+
 TEXTS = ("message", "remedy", "excuse_note", "reading")
 
 
@@ -183,10 +190,11 @@ class Compared:
             parts = self.part(self.old, key), self.part(self.new, key)
             likeness = self.versions.match_terms(*parts, self.known)
         if likeness != "same" and old is not new:
-            now = "not given" if new is None else term(new)
-            was = "not given" if old is None else term(self.today(old))
+            label, without = FIGURES[key]
+            now = without if new is None else term(new)
+            was = without if old is None else term(self.today(old))
             kind = "form" if likeness == "form" else "threshold"
-            yield Change(kind, key, f"`{key}` now {now}, was {was}", old, new)
+            yield Change(kind, key, f"{label}: now {now}, was {was}", old, new)
 
     def variables(self, key: str, kind: str) -> Iterator[Change]:
         """A variable that a rule may name."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from policycheck.cache import kept, key_of
 from policycheck.errors import PolicyError, UsageError
 from policycheck.policy.compile import check_whole
 from policycheck.policy.find import find_pack, pack_at
@@ -60,7 +61,12 @@ def opened(given: str) -> Iterator[Version]:
 
 def checked(policy: Policy) -> Policy:
     """The policy, or PolicyError when anything in its rules is wrong."""
-    check_whole(policy)
+
+    def check() -> bool:
+        check_whole(policy)
+        return True
+
+    kept(key_of("checked", [policy.key]) if policy.key else "", check)
     return policy
 
 
