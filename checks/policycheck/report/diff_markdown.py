@@ -5,6 +5,7 @@ No finding of a replay stands in it, only how many there were: minutes are read 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from policycheck.report.diff_words import (
@@ -24,6 +25,9 @@ from policycheck.report.diff_words import (
     upshot_of_rules,
     verdict_words,
 )
+
+MARKS = re.compile(r"[\\*\[\]<>#]|(?<!\w)_|_(?!\w)")
+"""What Markdown or HTML would take for more than itself; an underscore inside a word is none."""
 
 
 def review_as_markdown(form: Form) -> str:
@@ -50,7 +54,13 @@ def overview(form: Form) -> Iterator[str]:
         kinds = ", ".join(kind for kind in clause["kinds"] if kind != clause["status"])
         row = [clause_title(clause), STATUSES[clause["status"]], kinds, clause_verdicts(clause)]
         rows.append([*row, *([clause_figures(form, clause)] if form["replay"] else [])])
-    heads = ["clause", "", "what changed", "verdict", *(["findings in replay"] if form["replay"] else [])]
+    heads = [
+        "clause",
+        "became",
+        "what changed",
+        "verdict",
+        *(["findings in replay"] if form["replay"] else []),
+    ]
     yield from table(heads, rows)
 
 
@@ -91,9 +101,8 @@ def clauses(form: Form) -> Iterator[str]:
     for clause in form["clauses"]:
         yield from (f"### {clause_title(clause)}: {STATUSES[clause['status']]}", "")
         yield from side_by_side(clause["says"]["old"], clause["says"]["new"])
-        changes = [
-            c for c in clause["changes"] if c["kind"] not in ("added", "removed") and c["what"] != "says"
-        ]
+        told = ("added", "removed")  # the heading says so
+        changes = [c for c in clause["changes"] if c["kind"] not in told and c["what"] != "says"]
         if changes:
             yield from (*map(change_line, changes), "")
         for change in changes:
@@ -126,8 +135,11 @@ def worded(change: Form) -> bool:
 
 
 def side_by_side(old: str, new: str) -> Iterator[str]:
-    """The old words and the new."""
-    yield from table(["old", "new"], [[old or "(nothing)", new or "(nothing)"]])
+    """The old words and the new; once, when they are the same."""
+    if old == new:
+        yield from (f"> {safe(new)}", "")
+    else:
+        yield from table(["old", "new"], [[old or "(nothing)", new or "(nothing)"]])
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -146,7 +158,5 @@ def cell(text: str) -> str:
 def safe(text: str) -> str:
     """A text as itself, whatever marks of Markdown and HTML are in it; code stays code."""
     parts = text.split("`")
-    for i in range(0, len(parts), 2):
-        for mark in "\\*_[]<>#":
-            parts[i] = parts[i].replace(mark, "&lt;" if mark == "<" else "\\" + mark)
+    parts[::2] = [MARKS.sub(lambda mark: "&lt;" if mark[0] == "<" else "\\" + mark[0], p) for p in parts[::2]]
     return "`".join(parts)
