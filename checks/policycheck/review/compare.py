@@ -44,8 +44,7 @@ def compared(old: Policy, new: Policy) -> Changes:
 @dataclass
 class _Comparison:
     versions: Versions
-    examples: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def changes(self) -> Changes:
         versions, uses = self.versions, self.uses
@@ -63,7 +62,7 @@ class _Comparison:
             clauses=tuple(c for c in clauses if c.status != "unchanged"),
             rules=tuple(rules),
             statuses={status: counts[status] for status in STATUSES},
-            remarks=(*self.beside(), *self.remarks, *alike_clauses(clauses), *self.alike_rules(rules)),
+            remarks=(*self.beside(), *alike_clauses(clauses), *self.alike_rules(rules)),
         )
 
     # What rules rest on
@@ -111,8 +110,8 @@ class _Comparison:
             changes, remarks = signed_changes(self.versions, before, after)
         else:
             changes, remarks = rule_changes(self.versions, old, new)
-        self.examples += [new.id for remark in remarks if remark == "examples"]
-        self.remarks += [f"{new.id}: {remark}" for remark in remarks if remark != "examples"]
+        for remark in remarks:
+            self.remarks.setdefault(remark, []).append(new.id)
         return changes
 
     def removed_rules(self) -> Iterator[RuleChange]:
@@ -125,9 +124,11 @@ class _Comparison:
     # What does not count as a change
 
     def beside(self) -> Iterator[str]:
-        """Examples, their scene and scenarios."""
-        if self.examples:
-            yield f"examples of {', '.join(self.examples)}"
+        """Examples, their scene and scenarios, and what the subjects of findings are called."""
+        if "examples" in self.remarks:
+            yield f"examples of {', '.join(self.remarks['examples'])}"
+        if "ids" in self.remarks:
+            yield f"what the ids of findings call their subjects: {', '.join(self.remarks['ids'])}"
         if not same(self.versions.old.scene, self.versions.new.scene):
             yield "the scene of the examples"
         if scenarios(self.versions.old.folder) != scenarios(self.versions.new.folder):

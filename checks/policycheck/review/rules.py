@@ -46,13 +46,18 @@ def weight_changes(old: RuleText, new: RuleText) -> Iterator[Change]:
 
 @dataclass
 class Compared:
-    """Two rules part by part. `known` says which variable is which, as far as that is settled."""
+    """Two rules part by part.
+
+    `known` says which variable is which, as far as that is settled; `in_excuse` also those of the excuse.
+    `remarks` are the parts that changed without a change: `examples`, and `ids` of findings.
+    """
 
     versions: Versions
     old: RuleText
     new: RuleText
     known: Renaming = field(default_factory=Renaming)
     remarks: list[str] = field(default_factory=list)
+    in_excuse: Renaming = field(default_factory=Renaming)
 
     def parts(self) -> Iterator[Change]:
         """The changes of all parts but the weight."""
@@ -68,7 +73,8 @@ class Compared:
         yield from self.optional("minor_when", "severity")
         yield from self.notes()
         for key in TEXTS:
-            yield from self.text(key, self.old.data.get(key), self.new.data.get(key))
+            names = self.in_excuse if key == "excuse_note" else self.known
+            yield from self.text(key, self.old.data.get(key), self.new.data.get(key), names)
         if not same(self.old.data.get("examples"), self.new.data.get("examples")):
             self.remarks.append("examples")
 
@@ -88,6 +94,8 @@ class Compared:
         found = self.versions.match(old, new, self.known)
         if pin:
             self.settle(old, new, found[1] if found else None)
+        if what == "excuse":
+            self.in_excuse = found[1] if found else self.known
         if found is None or found[0] != "same":
             before, after = [data for data, _ in old], [data for data, _ in new]
             likeness = found[0] if found else kind
@@ -174,11 +182,25 @@ class Compared:
 
     def notes(self) -> Iterator[Change]:
         """Notes tell more of a finding; they change no outcome."""
-        old, new = (self.today(self.old.data.get("notes", [])), self.new.data.get("notes", []))
-        for one in [n for n in new if not any(same(n, o) for o in old)]:
-            yield Change("wording", "notes", f"now notes: {one['say']}", None, one)
-        for one in [o for o in old if not any(same(o, n) for n in new)]:
-            yield Change("wording", "notes", f"no longer notes: {one['say']}", one, None)
+        left = list(self.listed_notes(self.new))
+        for part, say in self.listed_notes(self.old):
+            partner = next((n for n in left if self.same_note(part, say, *n)), None)
+            if partner is None:
+                yield Change("wording", "notes", f"no longer notes: {say}", say, "")
+            else:
+                left.remove(partner)
+        for _, say in left:
+            yield Change("wording", "notes", f"now notes: {say}", "", say)
+
+    @staticmethod
+    def listed_notes(rule: RuleText) -> list[tuple[Part, str]]:
+        notes = enumerate(rule.data.get("notes", ()))
+        return [((note["when"], rule.place / "notes" / i / "when"), note["say"]) for i, note in notes]
+
+    def same_note(self, old: Part, says: str, new: Part, now: str) -> bool:
+        """Whether two notes say the same of the same findings."""
+        found = self.versions.match([old], [new], self.known)
+        return found is not None and found[0] == "same" and not [*self.text("notes", says, now, found[1])]
 
     # Figures, variables and texts
 
@@ -208,11 +230,14 @@ class Compared:
         if self.today(old) != new:
             yield Change("subject", "subject", f"a finding is about {list_edits(old, new)}", old, new)
         elif old != new:
-            self.remarks.append(f"ids of findings: {list_edits(old, new)}")
+            self.remarks.append("ids")
 
-    def text(self, what: str, old: str | None, new: str | None) -> Iterator[Change]:
+    def text(
+        self, what: str, old: str | None, new: str | None, names: Renaming | None = None
+    ) -> Iterator[Change]:
         """A sentence, with its variables by the names of today."""
-        now = renamed_text(old or "", {**self.versions.parameters, **self.known.there})
+        known = (names or self.known).there
+        now = renamed_text(old or "", {**self.versions.parameters, **known})
         if squeezed(now) != squeezed(new or ""):
             yield Change("wording", what, f"{what.replace('_', ' ')} reworded", old, new)
 
