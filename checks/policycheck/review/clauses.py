@@ -23,10 +23,14 @@ WAYS = {
 }
 
 
+GONE = "-"
+"""Before the id of a clause that is gone: another may have that id now."""
+
+
 def clause_changes(versions: Versions, rules: Mapping[str, Sequence[RuleChange]]) -> Iterator[ClauseChange]:
     """Every clause in the order of the new document; one that is gone follows the one it stood behind.
 
-    `rules` are the rules that changed, by the clause they are told under.
+    `rules` are the rules that changed, by the clause they are told under (one that is gone after `GONE`).
     """
     old = {clause.id: clause for clause in versions.old.clauses()}
     places = section_of(versions.old), section_of(versions.new)
@@ -71,7 +75,7 @@ def removed(
         old_says=says,
         new_says="",
         changes=(Change("removed", clause.id, "the clause is no longer there", says),),
-        rules=tuple(rules.get(clause.id, ())),
+        rules=tuple(rules.get(GONE + clause.id, ())),
     )
 
 

@@ -20,7 +20,7 @@ from policycheck.review.changes import (
     NamedChange,
     RuleChange,
 )
-from policycheck.review.clauses import clause_changes
+from policycheck.review.clauses import GONE, clause_changes
 from policycheck.review.edits import list_edits, same
 from policycheck.review.named import Found, definition_changes, parameter_changes, record_changes, renamings
 from policycheck.review.pairs import as_signed_before, paired
@@ -185,7 +185,8 @@ def touching(found: Found, name: str) -> Iterator[Change]:
 def resting(found: Found, kinds: Iterable[str], uses: UsesByRule) -> Iterator[NamedChange]:
     """What changed, with the rules that rest on it."""
     for name, (status, changes) in found.items():
-        wanted = {(kind, c.what) for kind in kinds for c in changes} | {(kind, name) for kind in kinds}
+        places = {c.what for c in changes} if kinds is RECORDS else {name}
+        wanted = {(kind, place) for kind in kinds for place in places}
         rules = tuple(rule for rule, used in uses.items() if wanted & set(used))
         yield NamedChange(name, status, tuple(changes), rules)
 
@@ -196,7 +197,7 @@ def told_under(versions: Versions, rules: Sequence[RuleChange]) -> dict[str, lis
     for rule in rules:
         clause = rule.clauses[0]
         if rule.new is None:
-            clause = next(iter(versions.clauses.get(clause, ())), clause)
+            clause = next(iter(versions.clauses.get(clause, ())), GONE + clause)
         if rule.changes:
             out.setdefault(clause, []).append(rule)
     return out
