@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from policycheck.policy.bodies import AGGREGATES, TESTS
-from policycheck.review.words import Item, aggregate_part, body, item, items, listed, pattern, plain, test
+from policycheck.review.phrases import Item, aggregate_part, body, item, items, listed, pattern, plain, test
 
 T = TypeVar("T")
 MISSING = "\0"

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from policycheck.findings import Finding, outcome_of
 from policycheck.review.change import DIRECTIONS, Change, Difference, Direction
 from policycheck.review.near import Near, figures
-from policycheck.review.scenes import moved, scene, seeds
+from policycheck.review.scenes import frame_relations, moved, scene, seeds
 from policycheck.review.shrink import shrunk
 from policycheck.review.sides import Records, Side, Small, subject_of
+
+if TYPE_CHECKING:
+    from policycheck.review.formulas import Formulas
 
 Progress = Callable[[str], None]
 
@@ -27,7 +31,11 @@ STARTS = 60
 
 
 class Hunt:
-    """Looks for a witness in each direction until `seconds` are over."""
+    """Looks for a witness in each direction until `seconds` are over.
+
+    `never` are directions in which it is proved that there is none. `bound` says up to how many rows a
+    relation there is none, without gaps and with, and `stuck` why it was not looked any further.
+    """
 
     def __init__(self, change: Change, seconds: float, progress: Progress) -> None:
         self.change, self.progress = change, progress
@@ -35,7 +43,10 @@ class Hunt:
         self.found: dict[Direction, tuple[Records, Difference]] = {}
         self.never: set[Direction] = set()
         self.tried = 0
-        self.unreal = 0
+        self.unreal: set[Direction] = set()
+        self.bound: dict[tuple[Direction, bool], int] = {}
+        self.stuck: dict[tuple[Direction, bool], str] = {}
+        self.walk: Iterator[Records] | None = None
 
     def late(self) -> bool:
         return time.monotonic() >= self.until
@@ -71,32 +82,24 @@ class Hunt:
         return True
 
     def near_examples(self, seconds: float) -> None:
-        """The examples first, then records near them."""
-        if not self.missing:
-            return
+        """The examples first, then records near them; where it was left, when it is called again."""
         until = min(self.until, time.monotonic() + seconds)
-        starts = self.seeds()
-        self.progress("trying the examples")
-        for records in starts:
-            self.look(records)
-            if not self.missing or time.monotonic() >= until:
-                return
-        self.progress("trying records near the examples")
-        for records in self.neighbours(starts[:STARTS] or [self.scene()]):
+        if self.walk is None:
+            self.progress("trying the examples")
+            self.walk = self.near()
+        for records in self.walk:
             if not self.missing or time.monotonic() >= until:
                 return
             self.look(records)
 
-    def neighbours(self, starts: list[Records]) -> Iterable[Records]:
-        change = self.change
-        model = change.model
-        bulky = {c.relation for c in model.calendars.values()}
-        bulky |= {f["relation"] for f in (model.frame.school, model.frame.term) if f}
-        known = figures(
-            change.old.plain.program if change.old else None, change.new.plain.program if change.new else None
-        )
-        near = Near(model, change.fields, known, bulky)
+    def near(self) -> Iterator[Records]:
+        """The examples, and records one or more changes away from them."""
+        starts = self.seeds()
+        yield from starts
+        self.progress("trying records near the examples")
+        starts = starts[:STARTS] or [self.scene()]
         before = self.scene()
+        near = self.changes()
         walks = [near.steps(records, before) for records in starts]
         while walks:
             for walk in list(walks):
@@ -105,6 +108,41 @@ class Hunt:
                 if not some:
                     walks.remove(walk)
         yield from near.strolls(starts, before)
+
+    def changes(self) -> Near:
+        change = self.change
+        old, new = (None if side is None else side.plain.program for side in (change.old, change.new))
+        fixed = {c.relation for c in change.model.calendars.values()} | frame_relations(change.model)
+        return Near(change.model, change.fields, figures(old, new), fixed)
+
+    def by_formulas(self, bound: int) -> None:
+        """All records with one row a relation, then with two, and so on up to the bound; first those without
+        gaps, then those with."""
+        from policycheck.review.formulas import Formulas
+
+        scene = self.scene()
+        for gaps in (False, True):
+            formulas = Formulas(self.change, scene, gaps)
+            for rows in range(1, bound + 1):
+                for direction in self.missing:
+                    if (direction, gaps) not in self.stuck:
+                        with_gaps = ", with gaps" if gaps else ""
+                        self.progress(f"up to {rows} row{'s' * (rows > 1)} a relation{with_gaps}")
+                        self.solve(formulas, direction, rows)
+
+    def solve(self, formulas: Formulas, direction: Direction, rows: int) -> None:
+        """Ask for records with up to so many rows; those that come are believed when they are real."""
+        place = (direction, formulas.gaps)
+        solution = formulas.ask(direction, rows, self.until - time.monotonic())
+        if solution.answer == "found":
+            self.look(formulas.spaces.records(solution.rows))
+            if direction not in self.found:
+                self.unreal.add(direction)
+                self.stuck[place] = "the solver's records did not show it"
+        elif solution.answer == "none":
+            self.bound[place] = rows
+        else:
+            self.stuck[place] = solution.why
 
     # What is made of what was found
 

@@ -12,9 +12,9 @@ from policycheck.review.changes import JUDGED, WEIGHED, Change, Status
 from policycheck.review.edits import body_edits, joined, list_edits, renamed_data, same
 from policycheck.review.matching import Renaming
 from policycheck.review.pairs import Ids
+from policycheck.review.phrases import plain
 from policycheck.review.rules import squeezed
 from policycheck.review.same import Part, Versions
-from policycheck.review.words import plain
 
 Found = dict[str, tuple[Status, list[Change]]]
 """What became of each thing that changed, by the name it has now or had last."""

@@ -6,7 +6,8 @@ from policycheck_engine import Program, Relation
 from policycheck_engine.breaches import BREACH, judged
 from policycheck_engine.contain import contained
 
-from policycheck.policy.compile import Setting, compile_policy
+from policycheck.policy.compile import compile_policy
+from policycheck.policy.model import Setting
 from policycheck.records.model import RecordModel
 from policycheck.review.change import Change, Direction
 from policycheck.review.sides import Side

@@ -11,8 +11,8 @@ from policycheck.policy.model import RuleText
 from policycheck.review.changes import Change
 from policycheck.review.edits import body_edits, list_edits, renamed_data, renamed_text, same
 from policycheck.review.matching import Renaming
+from policycheck.review.phrases import body, term
 from policycheck.review.same import Part, Parts, Versions
-from policycheck.review.words import body, term
 
 FIGURES = {
     "holds_for": ("the share of the cases of a subject that have to hold", "all of them"),

@@ -17,10 +17,11 @@ from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, ProblemsError
-from policycheck.findings import Cone, Finding, cone_of, findings_of
+from policycheck.findings import Finding, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems
-from policycheck.policy.compile import Compiled, Setting, compile_policy
-from policycheck.policy.model import Policy
+from policycheck.policy.compile import Compiled, compile_policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import Cone, cones_of, ready_of
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
@@ -86,9 +87,11 @@ class Side:
     @cached_property
     def cone(self) -> Cone:
         """The relations and fields that the rules read."""
-        cones = [cone_of(self.plain.program, norm) for norm in self.plain.norms]
+        cones = cones_of(self.plain.program, self.plain.norms).values()
         return Cone(
-            frozenset().union(*(c.relations for c in cones)), frozenset().union(*(c.columns for c in cones))
+            frozenset().union(*(c.relations for c in cones)),
+            frozenset().union(*(c.columns for c in cones)),
+            {name: domain for c in cones for name, domain in c.domains.items()},
         )
 
     def setting(self, as_of: str | None) -> Setting:
@@ -110,8 +113,9 @@ class Side:
         """What each rule's norm makes of the records."""
         asked = self.asked(records)
         rows = rows_by_relation(records.tables, asked.program.relations)
-        facts = evaluator(engine, 0)(asked.program, rows, asked.wanted)
-        return [judge(norm, asked.split, facts) for norm in asked.compiled.norms]
+        facts = evaluator(engine)(asked.program, rows, asked.wanted)
+        outline = asked.split.outline(tuple(asked.wanted))
+        return [judge(norm, outline, facts) for norm in asked.compiled.norms]
 
     def failing(self, records: Small, engine: str = "memory") -> frozenset[Subject]:
         """The subjects that the first rule finds in breach (or for which it has advice, or a criterion
@@ -121,7 +125,9 @@ class Side:
     def findings(self, records: Small) -> list[Finding]:
         """The findings of the rules."""
         asked = self.asked(records)
-        return findings_of(asked.compiled, self.judged(records), records.tables)[1]
+        return findings_of(
+            ready_of(asked.compiled, self.setting(records.as_of)), self.judged(records), records.tables
+        )[1]
 
     @property
     def norm(self) -> Norm:
@@ -160,6 +166,11 @@ class Checks:
     def __init__(self, model: RecordModel) -> None:
         self.policy = integrity_policy(model)
         self.side = Side(self.policy, self.policy.rules)
+
+    @cached_property
+    def sides(self) -> list[Side]:
+        """Each check by itself."""
+        return [Side(self.policy, [rule]) for rule in self.policy.rules]
 
     def problems(self, records: Small) -> list[Problem]:
         """What is wrong with records that can be read."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from policycheck.policy.bodies import AGGREGATES
 from policycheck.policy.model import Policy, RuleText
-from policycheck.review.words import items
+from policycheck.review.phrases import items
 
 Kind = Literal["definition", "parameter", "field", "relation", "calendar"]
 Use = tuple[Kind, str]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from policycheck.policy.model import Policy
@@ -24,8 +25,8 @@ Word = Literal["equivalent", "stricter", "looser", "incomparable", "not decided"
 
 BOUND = 3
 SECONDS = 10.0
-NEAR_EXAMPLES = 0.35
-"""The part of the time that is spent near the examples before anything else is tried."""
+NEAR_EXAMPLES = 0.2
+"""The part of the time that is spent near the examples, first and once more at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,16 @@ def verdict(
         if never(change, direction):
             hunt.never.add(direction)
     hunt.near_examples(seconds * NEAR_EXAMPLES)
+    if hunt.missing and has_solver():
+        hunt.by_formulas(bound)
+    if hunt.missing:
+        hunt.near_examples(seconds * NEAR_EXAMPLES)
     return concluded(hunt)
+
+
+def has_solver() -> bool:
+    """Whether z3 is installed (`pip install 'policycheck[review]'`)."""
+    return find_spec("z3") is not None
 
 
 def concluded(hunt: Hunt) -> Verdict:
@@ -92,9 +102,12 @@ def concluded(hunt: Hunt) -> Verdict:
         return Verdict("incomparable", "each version finds what the other does not", True, 0, witnesses)
     left = [d for d in DIRECTIONS if d not in found]
     proved = all(d in hunt.never for d in left)
+    bound = min((hunt.bound.get((d, False), 0) for d in left if d not in hunt.never), default=0)
+    why = "; ".join(because(hunt, d) for d in left)
     word: Word = "equivalent" if not found else "stricter" if "stricter" in found else "looser"
-    why = "; ".join(because(hunt, d, bool(found)) for d in left)
-    return Verdict(word if found or proved else "not decided", why, proved, 0, witnesses)
+    if not found and not proved and not bound:
+        word = "not decided"
+    return Verdict(word, why, proved, bound, witnesses)
 
 
 FINDS: dict[Direction, str] = {
@@ -103,11 +116,18 @@ FINDS: dict[Direction, str] = {
 }
 
 
-def because(hunt: Hunt, direction: Direction, found: bool) -> str:
-    """Why there is nothing in one direction."""
+def because(hunt: Hunt, direction: Direction) -> str:
+    """Why there is nothing in one direction, or why it cannot be told."""
     if direction in hunt.never:
         return f"{FINDS[direction]}, whatever the records"
-    return f"{FINDS[direction]} in {hunt.tried:,} records near the examples"
+    rows = hunt.bound.get((direction, False), 0)
+    if not rows:
+        reason = hunt.stuck.get((direction, False), "z3 is not installed" * (not has_solver()))
+        said = f"{FINDS[direction]} in {hunt.tried:,} records near the examples"
+        return f"{said}; more was not looked at: {reason}" if reason else said
+    with_gaps = hunt.bound.get((direction, True), 0) >= rows
+    gaps = "" if with_gaps else " without gaps"
+    return f"{FINDS[direction]} in any records{gaps} with up to {rows} row{'s' * (rows > 1)} a relation"
 
 
 def witness(hunt: Hunt, direction: Direction) -> Witness | None:
@@ -115,7 +135,7 @@ def witness(hunt: Hunt, direction: Direction) -> Witness | None:
     records: Records = hunt.small(direction)
     difference = hunt.real(direction, records)
     if difference is None:
-        hunt.unreal += 1
+        hunt.unreal.add(direction)
         return None
     change = hunt.change
     made = change.tables(records)
