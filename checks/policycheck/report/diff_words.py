@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policycheck.messages import moment
 
 Form = Mapping[str, Any]
+
+NO_DIFFERENCE = "no difference found"
+WORDS = ("stricter", "looser", "incomparable", NO_DIFFERENCE, "equivalent", "not decided")
 
 STATUSES = {
     "unchanged": "unchanged",
@@ -42,10 +46,10 @@ def upshot(form: Form) -> str:
 
 def upshot_of_rules(form: Form) -> str:
     """The verdicts on the rules that changed, in a sentence; "" when none did."""
-    rules = form["summary"]["rules"]
-    words = ("stricter", "looser", "incomparable", "equivalent", "not decided")
-    said = [f"{rules[word]:,} {word}" for word in words if rules[word]]
-    return f"{counted(rules['changed'], 'rule')} changed: {', '.join(said)}." if said else ""
+    rules = [rule for clause in form["clauses"] for rule in clause["rules"]]
+    found = Counter(verdict_word(rule["verdict"]) for rule in rules)
+    said = [f"{found[word]:,} {word}" for word in WORDS if found[word]]
+    return f"{counted(len(rules), 'rule')} changed: {', '.join(said)}." if said else ""
 
 
 def counted(number: int, thing: str) -> str:
@@ -67,14 +71,22 @@ def rule_title(rule: Form) -> str:
 
 def verdict_words(verdict: Form) -> str:
     """`stricter, proved: why`."""
-    if verdict["verdict"] == "not decided":
-        return f"not decided: {verdict['why']}"
-    return f"{verdict['verdict']}{', proved' if verdict['proved'] else ', not proved'}: {verdict['why']}"
+    word = verdict_word(verdict)
+    if word in ("not decided", NO_DIFFERENCE):
+        return f"{word}: {verdict['why']}"
+    return f"{word}, {'proved' if verdict['proved'] else 'not proved'}: {verdict['why']}"
+
+
+def verdict_word(verdict: Form) -> str:
+    """The verdict in a word or two. Two rules that are only not known to differ are not called equivalent."""
+    if verdict["verdict"] == "equivalent" and not verdict["proved"]:
+        return NO_DIFFERENCE
+    return str(verdict["verdict"])
 
 
 def clause_verdicts(clause: Form) -> str:
-    """The verdicts of a clause's rules in a few words; a removed or new clause speaks for itself."""
-    words = dict.fromkeys(rule["verdict"]["verdict"] for rule in clause["rules"])
+    """The verdicts of a clause's rules in a few words; what is equivalent only when nothing else is."""
+    words = dict.fromkeys(verdict_word(rule["verdict"]) for rule in clause["rules"])
     if len(words) > 1:
         words.pop("equivalent", None)
     return ", ".join(words)

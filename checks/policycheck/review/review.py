@@ -68,7 +68,8 @@ def review(
     """Compare two versions of a policy.
 
     terms     past terms, to be judged by both; `as_of` as in `run`
-    verdicts  whether to look for one on each rule that can judge otherwise; None: when z3 is installed
+    verdicts  whether to look for one on each rule that can judge otherwise; None: when z3 is installed.
+              Without z3, proofs and what lies near the examples still tell something
     seconds   what is spent on each of them at most
     tell      is told what begins, and how many of how many steps of it are done
 
@@ -84,7 +85,7 @@ def review(
 def opinions(changes: Changes, wanted: bool | None, seconds: float, tell: Tell) -> dict[Pair, Opinion]:
     """What is said of every rule that changed in any way."""
     has_z3 = find_spec("z3") is not None
-    why_not = NOT_ASKED if wanted is False else None if has_z3 else NO_Z3
+    why_not = NO_Z3 if wanted is None and not has_z3 else NOT_ASKED if wanted is False else None
     changed = [rule for rule in changes.rules if rule.changes]
     found = {}
     for i, rule in enumerate(changed):
