@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from policycheck.commands.attest import attest
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
@@ -41,5 +42,5 @@ def main(
     pass
 
 
-for command in (run, test, schema):
+for command in (run, attest, test, schema):
     app.command()(told(command))

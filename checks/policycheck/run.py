@@ -159,7 +159,7 @@ def prepared(
     engine: str = "auto",
     progress: Progress = lambda stage: None,
 ) -> Prepared:
-    """Records that were read and checked, with the policy that judges them; the arguments are those of `run`."""
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
     progress("reading")
     source = open_records(path)
     pack = find_pack(policy, None if policy else school_named(source))
