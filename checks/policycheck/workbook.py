@@ -67,7 +67,7 @@ def sheet_names(wanted: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
         name, n = base, 1
         while name.lower() in used:
             n += 1
-            name = f"{base[: NAME_LENGTH - len(str(n)) - 1]} {n}"
+            name = f"{base[: NAME_LENGTH - len(str(n)) - 1].rstrip()} {n}"
         used.add(name.lower())
         names.append(name)
     return names

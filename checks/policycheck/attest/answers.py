@@ -70,9 +70,9 @@ def answers_of(
 ) -> Answers:
     """The answers of a questionnaire; all that is wrong with them is added to the problems."""
     checker = _Checker(records, questions)
-    wrong = list(checker.heading_problems(heading, file))
-    if wrong or problems:
-        problems += wrong
+    if not problems:
+        problems += checker.heading_problems(heading, file)
+    if problems:
         return Answers((), 0, 0)
     rows: dict[str, Row] = {}
     places: dict[str, str] = {}
@@ -89,7 +89,7 @@ def answers_of(
         id_ = row["attestation_id"]
         if id_ in places:
             message = f"this is signed a second time, as it is at {places[id_]}"
-            problems.append(line.problem("answer", "signed-twice", message, "empty one of the two lines"))
+            problems.append(line.problem("signed-twice", message, "empty one of the two lines", at="answer"))
             continue
         places[id_] = line.where("answer")
         on_file = checker.on_file.get(id_)
@@ -100,7 +100,7 @@ def answers_of(
         else:
             message = f"the records have this signature already, with the answer {on_file}"
             help_ = "give the day on which the new answer was signed, or empty this line"
-            problems.append(line.problem("answer", "signed-twice", message, help_))
+            problems.append(line.problem("signed-twice", message, help_, at="answer"))
     return Answers(tuple(rows.values()), known, blank)
 
 
@@ -163,15 +163,15 @@ class _Checker:
         if lacking:
             message = f"this line is half filled in: {' and '.join(map(line.called, lacking))} missing"
             help_ = "fill it in, or empty the whole line to leave it open"
-            yield line.problem(lacking[0], "half-filled", message, help_)
-        yield from self.answer(line)
+            yield line.problem("half-filled", message, help_, at=lacking[0])
         dates = {key: day(line.texts.get(key)) for key in DATES}
+        yield from self.answer(line)
+        yield from self.signer(line, dates["signed_on"])
         for key, value in dates.items():
             text = line.texts.get(key)
             if text is not None and value is None:
                 help_ = f"write {dated(text, 'a date as year-month-day')}"
-                yield line.problem(key, "wrong-value", f"{line.called(key)} cannot be `{text}`", help_)
-        yield from self.signer(line, dates["signed_on"])
+                yield line.problem("wrong-value", f"{line.called(key)} cannot be `{text}`", help_, at=key)
         yield from self.in_time(line, dates["signed_on"], dates["valid_until"])
 
     def asking(self, line: Filled) -> Iterator[Problem]:
@@ -179,24 +179,24 @@ class _Checker:
         clause, about, role = (line.texts.get(key) or "" for key in ("clause", "about", "role"))
         if clause not in self.asked:
             message = f"there is no clause `{clause}` that is signed for this term"
-            yield line.problem("clause", "unknown-clause", message, nearest(clause, self.asked))
+            yield line.problem("unknown-clause", message, nearest(clause, self.asked), at="clause")
             return
         subjects = self.asked[clause]
         if about not in subjects:
             message = f"`{clause}` does not ask about `{about}`"
-            yield line.problem("about", "unknown-subject", message, nearest(about, subjects))
+            yield line.problem("unknown-subject", message, nearest(about, subjects), at="about")
             return
         questions = subjects[about]
         roles = list(dict.fromkeys(r for q in questions for r in q.roles))
         if role not in roles:
             message = f"`{clause}` is not signed in the role `{role}`"
-            yield line.problem("role", "wrong-role", message, f"it is signed as {' or '.join(roles)}")
+            yield line.problem("wrong-role", message, f"it is signed as {' or '.join(roles)}", at="role")
         signers = {q.signer for q in questions}
         signed_by = line.texts.get("signed_by")
-        if signed_by is not None and None not in signers and signed_by not in signers:
+        if signed_by in self.staff and None not in signers and signed_by not in signers:
             message = f"`{clause}` about {about} is signed in person, and not by `{signed_by}`"
             help_ = f"to be signed by {' or '.join(sorted(map(str, signers)))}"
-            yield line.problem("signed_by", "wrong-signer", message, help_)
+            yield line.problem("wrong-signer", message, help_, at="signed_by")
 
     def answer(self, line: Filled) -> Iterator[Problem]:
         """Whether the answer is yes or no, and a yes has evidence."""
@@ -205,10 +205,10 @@ class _Checker:
             return
         if text.lower() not in ("yes", "no"):
             message = f"`{text}` is no answer"
-            yield line.problem("answer", "wrong-answer", message, "write yes or no")
+            yield line.problem("wrong-answer", message, "write yes or no", at="answer")
         if text.lower() == "yes" and line.texts.get("evidence") is None:
             message = f"a yes without {line.called('evidence')} does not count"
-            yield line.problem("evidence", "no-evidence", message, "say what the answer rests on")
+            yield line.problem("no-evidence", message, "say what the answer rests on", at="evidence")
 
     def signer(self, line: Filled, on: str | None) -> Iterator[Problem]:
         """Whether whoever signed is on the staff, and held the role that day."""
@@ -217,14 +217,14 @@ class _Checker:
             return
         if who not in self.staff:
             message = f"nobody on the staff has the id `{who}`"
-            yield line.problem("signed_by", "unknown-staff", message, nearest(who, self.staff))
+            yield line.problem("unknown-staff", message, nearest(who, self.staff), at="signed_by")
             return
         held = self.held.get(who, [])
         if on is not None and not any(h.role == role and h.first <= on <= h.last for h in held):
             message = f"`{who}` did not hold the role `{role}` on {moment(on)}"
             has = ", ".join(span_in_words(h) for h in held) or "no role"
             help_ = f"the records give {who}: {has}; have somebody sign who held it, or correct `staff_roles`"
-            yield line.problem("signed_by", "wrong-role", message, help_)
+            yield line.problem("wrong-role", message, help_, at="signed_by")
 
     def in_time(self, line: Filled, on: str | None, until: str | None) -> Iterator[Problem]:
         """Whether it was signed in the term, and has not expired."""
@@ -234,15 +234,15 @@ class _Checker:
                 f"it was signed on {moment(on)}, and counts from {moment(self.starts)} to {moment(last)}"
             )
             what = "the term ends then" if last == self.ends else "the records are judged up to then"
-            yield line.problem("signed_on", "outside-term", message, f"correct the day; {what}")
+            yield line.problem("outside-term", message, f"correct the day; {what}", at="signed_on")
         if until is not None and on is not None and until < on:
             message = f"it was signed on {moment(on)}, and ended before, on {moment(until)}"
-            yield line.problem("valid_until", "expired", message, "correct the day, or leave it empty")
+            yield line.problem("expired", message, "correct the day, or leave it empty", at="valid_until")
         elif until is not None and until < self.as_of:
             message = (
                 f"it has expired: it counts until {moment(until)}, and is needed on {moment(self.as_of)}"
             )
-            yield line.problem("valid_until", "expired", message, "have it signed anew, or leave it empty")
+            yield line.problem("expired", message, "have it signed anew, or leave it empty", at="valid_until")
 
     def row(self, line: Filled) -> Row:
         """The attestation that a right line makes. Its id is made of what is signed, by whom and when."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from policycheck.attest.questionnaire import COVER, FILLED, HEADINGS, PEOPLE, SUFFIXES
 from policycheck.errors import Problem, UsageError, shown_path
+from policycheck.messages import listed
 from policycheck.structure import structure_problems
 from policycheck.workbook import ReadSheet, read_workbook
 from policycheck.yamlfile import load
@@ -22,9 +23,9 @@ class Filled:
     where: Callable[[str], str]
     names: Mapping[str, str]
 
-    def problem(self, key: str, code: str, message: str, help_: str = "") -> Problem:
+    def problem(self, code: str, message: str, help_: str, at: str) -> Problem:
         """A problem with one part of the line."""
-        return Problem(self.file, self.where(key), code, message, help_)
+        return Problem(self.file, self.where(at), code, message, help_)
 
     def called(self, key: str) -> str:
         """What the person who fills it in sees as the name of a part."""
@@ -103,9 +104,9 @@ def lines_of(file: str, sheet: ReadSheet, problems: list[Problem]) -> Iterator[F
     """The lines of one sheet that has the headings of a questionnaire."""
     if not any(map(any, sheet.cells)):
         return
-    lacking = [heading for heading in HEADINGS.values() if heading not in sheet.row(0)]
+    lacking = [f"`{heading}`" for heading in HEADINGS.values() if heading not in sheet.row(0)]
     if lacking:
-        message = f"has no heading {', '.join(f'`{heading}`' for heading in lacking)}"
+        message = f"has no heading {listed(lacking)}"
         help_ = "leave the first row of each sheet as it was, and keep notes in another file"
         problems.append(Problem(file, f"sheet {sheet.name}", "no-headings", message, help_))
         return

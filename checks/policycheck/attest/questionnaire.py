@@ -18,6 +18,7 @@ from tabulate import tabulate
 
 from policycheck.attest.questions import Question, Questions
 from policycheck.errors import UsageError
+from policycheck.messages import listed as in_a_sentence
 from policycheck.messages import moment
 from policycheck.run import Prepared, rows_as_mappings
 from policycheck.workbook import Column, Page, Sheet, sheet_names, workbook_bytes
@@ -79,23 +80,24 @@ class Questionnaire:
     unclear: tuple[str, ...]
 
     @property
+    def wanted(self) -> int:
+        """How many signatures are wanting; what several roles may sign is one."""
+        return len({entry.question for entries in self.entries.values() for entry in entries})
+
+    @property
     def upshot(self) -> str:
-        """How much is open, in a sentence."""
-        lines = [e.question for entries in self.entries.values() for e in entries]
-        wanted = len(set(lines))
-        if not wanted:
-            return "Nothing is open."
-        said = "1 signature is wanted." if wanted == 1 else f"{wanted:,} signatures are wanted."
-        more = " What any of several roles may sign is counted under each of them."
-        return said + more * (len(lines) > wanted)
+        """How much is open, in words."""
+        if not self.wanted:
+            return "Nothing is open"
+        return "1 signature is wanted" if self.wanted == 1 else f"{self.wanted:,} signatures are wanted"
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """How to fill it in."""
         starts, ends = map(moment, self.term)
         return (
-            f"These are the clauses of the {self.title} that only a signature decides, and that nobody has "
-            f"signed so far for {self.school} in the term {self.heading['term']}.",
+            f"These are the clauses of the {self.title} that only a signature decides, and that still want "
+            f"one for {self.school or 'the school'} in the term {self.heading['term']}.",
             "They are grouped by the role in which they are signed: fill in those of a role that you hold on "
             "the day you sign.",
             "Answer yes or no, give your staff id and the day, and say under Evidence what your answer rests "
@@ -123,7 +125,7 @@ def questionnaire_of(records: Prepared, questions: Questions, role: str | None =
                 entries[name].append(Entry(question, name))
     return Questionnaire(
         title=policy.title,
-        school=info.school_name or info.school or "the school",
+        school=info.school_name or info.school or "",
         heading={
             "form": FORM,
             "policy": policy.id,
@@ -219,7 +221,7 @@ def row_of(entry: Entry) -> list[str | None]:
 
 def as_yaml(form: Questionnaire) -> str:
     """The questionnaire as YAML, the explanation as a comment."""
-    lines = [f"# {sentence}" for sentence in form.sentences]
+    lines = [line for sentence in form.sentences for line in wrapped(sentence, "# ")]
     lines += [f"{key}: {yaml_text(value)}" for key, value in form.heading.items()]
     lines += ["roles:"] if form.entries else ["roles: {}"]
     for role, entries in form.entries.items():
@@ -241,7 +243,8 @@ def yaml_text(text: str) -> str:
 def as_text(form: Questionnaire, listed: bool) -> str:
     """How much is open for each role, for a terminal; `listed` names every question."""
     day = moment(form.heading["as_of"])
-    parts = [form.title, f"{form.school}, term {form.heading['term']}, as of {day}", ""]
+    records = (form.school, f"term {form.heading['term']}", f"as of {day}")
+    parts = [form.title, ", ".join(part for part in records if part), ""]
     rows = [
         [role, len(entries), len({e.question.clause for e in entries}), len(form.holders[role]) or "nobody"]
         for role, entries in form.entries.items()
@@ -252,9 +255,12 @@ def as_text(form: Questionnaire, listed: bool) -> str:
     if listed:
         for entries in form.entries.values():
             parts += [*listed_entries(entries), ""]
-    parts.append(form.upshot)
+    several = sum(map(len, form.entries.values())) > form.wanted
+    more = " What any of several roles may sign is counted under each of them."
+    parts.append(f"{form.upshot}.{more if several else ''}")
     if form.unclear:
-        parts += wrapped(f"Whom else these ask about the records cannot tell: {', '.join(form.unclear)}.")
+        clauses = in_a_sentence(form.unclear)
+        parts += wrapped(f"There may be more to sign, about whom the records cannot tell: {clauses}.")
     return "\n".join(parts) + "\n"
 
 
@@ -263,13 +269,12 @@ def listed_entries(entries: Iterable[Entry]) -> Iterator[str]:
     for (clause, signer), those in groupby(entries, key=lambda e: (e.question.clause, e.question.signer)):
         found = [e.question for e in those]
         yield f"{clause}  ({signer} in person)" if signer else clause
-        yield from wrapped(found[0].asks, 2)
+        yield from wrapped(found[0].asks, "  ")
         subjects = ", ".join(q.subject for q in found if q.subject is not None)
-        yield from wrapped(f"About {found[0].kind} {subjects}".rstrip() + ".", 2)
+        yield from wrapped(f"About {found[0].kind} {subjects}".rstrip() + ".", "  ")
 
 
-def wrapped(text: str, indent: int = 0) -> list[str]:
-    space = " " * indent
+def wrapped(text: str, start: str = "") -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=space, subsequent_indent=space + "  ", break_on_hyphens=False
+        text, WIDTH, initial_indent=start, subsequent_indent=start + "  ", break_on_hyphens=False
     )

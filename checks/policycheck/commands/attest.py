@@ -75,8 +75,11 @@ def ask(ready: Prepared, questions: Questions, role: str | None, output: Path | 
     if output is None:
         write(as_text(form, listed=role is not None), None)
         return
+    if not form.wanted:
+        typer.echo("Nothing is open, so nothing was written.")
+        return
     write(as_workbook(form) if output.suffix.lower() == ".xlsx" else as_yaml(form), output)
-    typer.echo(f"{form.upshot} {output} asks for it." if form.entries else form.upshot)
+    typer.echo(f"{form.upshot}; {output} asks for {'it' if form.wanted == 1 else 'them'}.")
 
 
 def take(ready: Prepared, questions: Questions, read: Path, output: Path | None) -> None:

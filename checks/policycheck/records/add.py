@@ -93,7 +93,7 @@ def csv_with(text: str, fields: Sequence[str], rows: Rows) -> str:
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\r\n" if "\r\n" in text else "\n")
     writer.writerow(header)
-    writer.writerows(lines[1:])
+    writer.writerows([*line, *[""] * (len(header) - len(line))] for line in lines[1:])
     writer.writerows([row.get(name, "") for name in header] for row in rows)
     return mark + stream.getvalue()
 
