@@ -15,8 +15,8 @@ from policycheck_engine.norms import Judgement
 
 from policycheck.errors import UsageError
 from policycheck.policy.attested import can_be_signed, question_rules, signing_roles, subject_kind
-from policycheck.policy.compile import Setting, compile_policy
-from policycheck.policy.model import Clause, Policy, RuleText
+from policycheck.policy.model import Clause, Policy, RuleText, Setting
+from policycheck.policy.ready import made_ready
 from policycheck.run import Prepared, evaluate
 
 Key = tuple[Value, ...]
@@ -60,9 +60,7 @@ class Questions:
         return tuple(q for q in self.all if q.open)
 
 
-def questions_of(
-    records: Prepared, parameters: Mapping[str, Any] | None = None, engine: str = "auto"
-) -> Questions:
+def questions_of(records: Prepared, parameters: Mapping[str, Any] | None = None) -> Questions:
     """What the policy in force asks about these records; UsageError when nothing of it is signed."""
     policy, first, until = records.policies[-1]
     clauses = [c for c in policy.clauses() if c.decided_by == "attestation"]
@@ -75,8 +73,8 @@ def questions_of(
     base = {name: table.relation for name, table in records.tables.items()}
     asking = replace(policy, rules=dict(asking_rules(policy, clauses)))
     setting = Setting(records.info.as_of, parameters or {}, first, until)
-    compiled = compile_policy(asking, base, setting, asking.rules)
-    judged = {j.norm.rule: j for j in evaluate(compiled, records.tables, engine)}
+    ready = made_ready(asking, base, setting, asking.rules)
+    judged = {j.norm.rule: j for j in evaluate(ready, records.tables, records.engine)}
     found: list[Question] = []
     unclear = []
     for clause in clauses:
