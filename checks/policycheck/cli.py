@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from policycheck.commands.coverage import coverage
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
@@ -41,5 +42,5 @@ def main(
     pass
 
 
-for command in (run, test, schema):
+for command in (run, coverage, test, schema):
     app.command()(told(command))

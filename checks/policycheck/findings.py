@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from policycheck_engine import Aggregate, Atom, Body, Call, Program, Rule, Term, Value
+from policycheck_engine import Value
 from policycheck_engine.norms import Judged, Judgement, Norm
-from policycheck_engine.program import terms, walk
 
 from policycheck.messages import filled, written
 from policycheck.policy.compile import Compiled
+from policycheck.policy.cone import Cone, cone_of
 from policycheck.policy.model import Outcome, RuleText, Severity
 from policycheck.records.check import Table, Tables
 
@@ -246,57 +246,5 @@ class _Maker:
 
     def cone(self, norm: Norm) -> Cone:
         if norm.rule not in self.cones:
-            self.cones[norm.rule] = cone_of(self.compiled.program, norm)
+            self.cones[norm.rule] = cone_of(self.compiled.program, norm.relations())
         return self.cones[norm.rule]
-
-
-@dataclass(frozen=True, slots=True)
-class Cone:
-    """The base relations that a rule reads, directly or through definitions, and the fields of them."""
-
-    relations: frozenset[str]
-    columns: frozenset[tuple[str, str]]
-
-
-def cone_of(program: Program, norm: Norm) -> Cone:
-    """What a norm rests on."""
-    heads = program.heads
-    queue, seen = list(norm.relations()), set(norm.relations())
-    relations: set[str] = set()
-    columns: set[tuple[str, str]] = set()
-    while queue:
-        name = queue.pop()
-        for rule in heads.get(name, ()):
-            relations |= {program.calendars[c].relation for c in calendars_in(rule)}
-            for atom in _atoms(rule.body):
-                if atom.relation not in heads:
-                    relations.add(atom.relation)
-                    columns |= {(atom.relation, column) for column, _ in atom.args}
-                elif atom.relation not in seen:
-                    seen.add(atom.relation)
-                    queue.append(atom.relation)
-    return Cone(frozenset(relations), frozenset(columns))
-
-
-def calendars_in(rule: Rule) -> Iterator[str]:
-    """The calendars that a rule counts by."""
-    for literal in walk(rule.body):
-        if isinstance(literal, Aggregate) and literal.unit not in (None, "days", "weeks"):
-            yield str(literal.unit)
-        for term in terms(literal):
-            yield from calendars_of(term)
-
-
-def calendars_of(term: Term) -> Iterator[str]:
-    """The calendars that a term counts by."""
-    if isinstance(term, Call):
-        if term.calendar is not None:
-            yield term.calendar
-        for arg in term.args:
-            yield from calendars_of(arg)
-
-
-def _atoms(body: Body) -> Iterator[Atom]:
-    for literal in walk(body):
-        if isinstance(literal, Atom):
-            yield literal

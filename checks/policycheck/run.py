@@ -85,6 +85,7 @@ def run(
     only: Iterable[str] = (),
     keep_going: bool = False,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -96,6 +97,7 @@ def run(
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
@@ -114,7 +116,7 @@ def run(
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    policies = [(load_policy(folder, model, unfinished), first, until) for first, until, folder in windows]
     current = policies[-1][0]
     refuse_other_school(current, info)
     need_as_of([p for p, _, _ in policies], info, model)

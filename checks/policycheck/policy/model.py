@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from policycheck.errors import Problem
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
 
@@ -95,7 +96,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, whole."""
+    """One version of a policy, whole; `open` is what an unfinished one still lacks."""
 
     id: str
     version: str
@@ -109,11 +110,17 @@ class Policy:
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
+    open: tuple[Problem, ...] = ()
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""
         for section in self.sections:
             yield from section.clauses
+
+    def definable(self) -> set[str]:
+        """What a clause can say it defines: definitions, parameters and fields of the records."""
+        fields = (f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields)
+        return {*self.definitions, *self.parameters, *fields}
 
     @property
     def name(self) -> str:
