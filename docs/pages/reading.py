@@ -11,10 +11,14 @@ from policycheck.policy.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The relations of the records that a rule needs, directly or through definitions, and its parameters."""
+    """The relations of the records that a rule reads, directly or through definitions, and its parameters.
+
+    Without those in `needed` it can be undecided; others are taken for empty, or only add to what is said.
+    """
 
     relations: tuple[str, ...]
     parameters: tuple[str, ...]
+    needed: tuple[str, ...]
 
 
 def readings_of(policy: Policy) -> dict[str, Reading]:
@@ -24,8 +28,11 @@ def readings_of(policy: Policy) -> dict[str, Reading]:
     found = {}
     for norm in compiled.norms:
         cone = cone_of(compiled.program, norm.relations())
+        quiet = policy.rules[norm.rule].data.get("quiet", False)
+        deciding = frozenset() if quiet else cone_of(compiled.program, norm.deciding()).relations
         found[norm.rule] = Reading(
             tuple(sorted(cone.relations, key=order.index)),
             tuple(parameters_of(policy, [norm.rule], cone.definitions)),
+            tuple(n for n in order if n in deciding and policy.model.relations[n].absent == "unknown"),
         )
     return found
