@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
+from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
 from policycheck.commands.test import test
+from policycheck.commands.verify import verify
 
 app = typer.Typer(
     name="policycheck",
@@ -42,5 +44,5 @@ def main(
     pass
 
 
-for command in (run, coverage, test, schema):
+for command in (run, compare, verify, coverage, test, schema):
     app.command()(told(command))

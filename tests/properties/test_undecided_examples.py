@@ -9,10 +9,11 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 from policycheck.findings import findings_of
-from policycheck.policy.compile import Setting, compile_policy
+from policycheck.policy.compile import compile_policy
 from policycheck.policy.find import packs, shipped
 from policycheck.policy.load import load_policy
-from policycheck.policy.model import Policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import ready_of
 from policycheck.policy.unknowns import unknowns_of
 from policycheck.records.check import Tables
 from policycheck.records.model import Field
@@ -85,8 +86,8 @@ def filled(tables: Tables, relation: str, name: str, value: Value) -> Tables:
 
 def decided(policy: Policy, rule: str, tables: Tables, setting: Setting) -> bool:
     base = {name: table.relation for name, table in tables.items()}
-    compiled = compile_policy(policy, base, setting, [rule])
-    _, findings = findings_of(compiled, evaluate(compiled, tables, "memory"), tables)
+    ready = ready_of(compile_policy(policy, base, setting, [rule]), setting)
+    _, findings = findings_of(ready, evaluate(ready, tables, "memory"), tables)
     return all(f.outcome != "undecided" for f in findings)
 
 

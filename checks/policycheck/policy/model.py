@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from policycheck_engine import Value
+
 from policycheck.errors import Problem
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
@@ -29,6 +31,10 @@ Severity = Literal["critical", "major", "minor"]
 
 SEVERITY: dict[str, Severity] = {"must": "critical", "ideal": "minor", "may": "minor"}
 """How loud a clause's findings are by its force; major where it is not named here."""
+
+
+AS_OF = "as_of"
+"""The name of the day up to which records are judged: a constant that differs from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, whole; `open` is what an unfinished one still lacks."""
+    """One version of a policy, whole.
+
+    `open` is what an unfinished one still lacks; `uses_as_of` says that its files speak of `$as_of`; `key`
+    stands for all that it was read from.
+    """
 
     id: str
     version: str
@@ -111,6 +121,8 @@ class Policy:
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
     open: tuple[Problem, ...] = ()
+    uses_as_of: bool = False
+    key: str = ""
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""
@@ -126,3 +138,13 @@ class Policy:
     def name(self) -> str:
         """Id and version, as the command line takes it."""
         return f"{self.id}@{self.version}" if self.version else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
+
+    as_of: str | None
+    parameters: Mapping[str, Value]
+    first_day: str | None = None
+    next_version: str | None = None
