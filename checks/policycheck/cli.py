@@ -12,6 +12,7 @@ import typer
 
 from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
+from policycheck.commands.coverage import coverage
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
@@ -44,5 +45,14 @@ def main(
     pass
 
 
-for command in (run, attest, compare, verify, test, schema):
+COMMANDS = (
+    run,
+    attest,
+    compare,
+    verify,
+    coverage,
+    test,
+    schema,
+)
+for command in COMMANDS:
     app.command()(told(command))
