@@ -97,7 +97,7 @@ def judged_layers(
         compiled = compile_policy(policy, base, setting, rules)
     except PolicyError as error:
         return [], [], [str(p) for p in error.problems]
-    ready = ready_of(compiled, setting)
+    ready = ready_of(compiled)
     judged = evaluate(ready, tables, engine)
     _, findings = findings_of(ready, judged, tables)
     met: list[Layer] = []

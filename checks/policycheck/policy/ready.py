@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from policycheck_engine import Aggregate, Atom, Call, Program, Relation, Row, Rule, Term, Value
+from policycheck_engine import Program, Relation, Row, Value
 from policycheck_engine.memory import Counted, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Norm
-from policycheck_engine.program import terms, walk
 from policycheck_engine.readings import Outline, readings
 from policycheck_engine.strata import needed
 
 from policycheck.cache import key_of, read, write
+from policycheck.policy.cone import Cone, cone_of
 from policycheck.policy.model import AS_OF, Policy, Setting
 
 if TYPE_CHECKING:
@@ -32,20 +32,11 @@ Touched = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cone:
-    """What a norm rests on: the base relations that it reads, directly or through definitions, the fields of
-    them, and what the ids among its variables identify."""
-
-    relations: frozenset[str]
-    columns: frozenset[tuple[str, str]]
-    domains: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Basis:
     """What is kept of a policy that was made ready.
 
-    `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings.
+    `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings;
+    `domains` says what the ids among the variables of each norm identify.
     """
 
     norms: tuple[Norm, ...]
@@ -54,6 +45,7 @@ class Basis:
     wanted: tuple[str, ...]
     reads: frozenset[str]
     cones: Mapping[str, Cone]
+    domains: Mapping[str, Mapping[str, str]]
     calendars: Mapping[str, Counted]
 
 
@@ -66,14 +58,14 @@ class Ready:
 
     policy: Policy
     basis: Basis
-    setting: Setting
+    as_of: str | None
     compiled: Callable[[], Compiled]
     key: str = ""
 
     @property
     def given(self) -> Mapping[str, Value]:
         """The named constants of the program."""
-        return {} if self.setting.as_of is None else {AS_OF: self.setting.as_of}
+        return {} if self.as_of is None else {AS_OF: self.as_of}
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -82,10 +74,6 @@ class Ready:
     @property
     def norms(self) -> tuple[Norm, ...]:
         return self.basis.norms
-
-    @property
-    def cones(self) -> Mapping[str, Cone]:
-        return self.basis.cones
 
     @cached_property
     def program(self) -> Program:
@@ -133,16 +121,16 @@ def made_ready(
     basis: Basis | None = read(key)
     if basis is None:
         basis = basis_of(compiled())
-        touched = touched_by(basis, base)
+        touched = touched_by(basis)
         key = basis_key(touched)
         write(touched_key, touched)
         write(key, basis)
-    return Ready(policy, basis, setting, compiled, key)
+    return Ready(policy, basis, setting.as_of, compiled, key)
 
 
-def ready_of(compiled: Compiled, setting: Setting) -> Ready:
+def ready_of(compiled: Compiled) -> Ready:
     """A policy that was compiled, made ready; nothing of it is kept."""
-    return Ready(compiled.policy, basis_of(compiled), setting, lambda: compiled)
+    return Ready(compiled.policy, basis_of(compiled), compiled.values.get(AS_OF), lambda: compiled)
 
 
 def basis_of(compiled: Compiled) -> Basis:
@@ -158,11 +146,12 @@ def basis_of(compiled: Compiled) -> Basis:
         wanted=wanted,
         reads=frozenset(program.relations) - frozenset(program.heads),
         cones=cones_of(compiled.program, compiled.norms),
+        domains={norm.rule: domains_of(compiled.program, norm) for norm in compiled.norms},
         calendars=counted_by(program),
     )
 
 
-def touched_by(basis: Basis, base: Mapping[str, Relation]) -> Touched:
+def touched_by(basis: Basis) -> Touched:
     """The relations of the records that the rules look at, and which of their columns."""
     found: dict[str, set[str]] = {}
     for cone in basis.cones.values():
@@ -170,9 +159,6 @@ def touched_by(basis: Basis, base: Mapping[str, Relation]) -> Touched:
             found.setdefault(relation, set())
         for relation, column in cone.columns:
             found.setdefault(relation, set()).add(column)
-    for calendar in basis.calendars.values():
-        columns = base[calendar.relation].names
-        found.setdefault(calendar.relation, set()).add(columns[calendar.place])
     return {name: frozenset(columns) for name, columns in found.items()}
 
 
@@ -186,64 +172,25 @@ def shape(base: Mapping[str, Relation], touched: Touched) -> str:
     return json.dumps(marks)
 
 
-@dataclass
-class Read:
-    """What the rules of a relation read: base relations, their columns, and derived relations."""
-
-    relations: set[str] = field(default_factory=set)
-    columns: set[tuple[str, str]] = field(default_factory=set)
-    derived: set[str] = field(default_factory=set)
-
-
 def cones_of(program: Program, norms: Iterable[Norm]) -> dict[str, Cone]:
-    """What each norm rests on."""
+    """What each norm rests on; each rule is looked at once."""
     heads = program.heads
-    direct = {head: read_by(rules, program) for head, rules in heads.items()}
+    direct = {head: cone_of(replace(program, rules=tuple(rules)), [head]) for head, rules in heads.items()}
     found = {}
     for norm in norms:
-        whole = Read(derived=set(norm.relations()))
-        queue = list(whole.derived)
+        seen = set(norm.relations())
+        queue = list(seen)
         while queue:
-            here = direct.get(queue.pop(), Read())
-            whole.relations |= here.relations
-            whole.columns |= here.columns
-            queue += here.derived - whole.derived
-            whole.derived |= here.derived
-        domains = {
-            c.name: c.domain for name in norm.relations() for c in program.relations[name].columns if c.domain
-        }
-        found[norm.rule] = Cone(frozenset(whole.relations), frozenset(whole.columns), domains)
+            name = queue.pop()
+            if name in heads:
+                queue += direct[name].relations - seen
+                seen |= direct[name].relations
+        columns = {c for name in seen if name in heads for c in direct[name].columns if c[0] not in heads}
+        found[norm.rule] = Cone(frozenset(seen - heads.keys()), frozenset(columns), frozenset())
     return found
 
 
-def read_by(rules: Iterable[Rule], program: Program) -> Read:
-    """What some rules read themselves."""
-    found = Read()
-    heads = program.heads
-    for rule in rules:
-        found.relations |= {program.calendars[c].relation for c in calendars_in(rule)}
-        for literal in walk(rule.body):
-            if isinstance(literal, Atom) and literal.relation in heads:
-                found.derived.add(literal.relation)
-            elif isinstance(literal, Atom):
-                found.relations.add(literal.relation)
-                found.columns |= {(literal.relation, column) for column, _ in literal.args}
-    return found
-
-
-def calendars_in(rule: Rule) -> Iterator[str]:
-    """The calendars that a rule counts by."""
-    for literal in walk(rule.body):
-        if isinstance(literal, Aggregate) and literal.unit not in (None, "days", "weeks"):
-            yield str(literal.unit)
-        for term in terms(literal):
-            yield from calendars_of(term)
-
-
-def calendars_of(term: Term) -> Iterator[str]:
-    """The calendars that a term counts by."""
-    if isinstance(term, Call):
-        if term.calendar is not None:
-            yield term.calendar
-        for arg in term.args:
-            yield from calendars_of(arg)
+def domains_of(program: Program, norm: Norm) -> dict[str, str]:
+    """What the ids among a norm's variables identify."""
+    columns = [c for name in norm.relations() for c in program.relations[name].columns]
+    return {c.name: c.domain for c in columns if c.domain}
