@@ -231,7 +231,8 @@ class _Maker:
 
     def records(self, norm: Norm, judged: Judged, signed: Iterable[Signature]) -> Iterator[tuple[str, int]]:
         """The rows whose key is a value of the finding's variables, in relations that the rule reads."""
-        domains, cone = self.ready.basis.domains[norm.rule], self.ready.basis.cones[norm.rule]
+        cone = self.ready.cones[norm.rule]
+        domains = cone.domains
         seen: set[tuple[str, int]] = set()
         shown = [] if judged.outcome == "undecided" else judged.shown
         attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
@@ -270,7 +271,7 @@ class _Maker:
         signed: list[Signature],
     ) -> Iterator[str]:
         """What the records lack: fields of these very rows, or relations, or fields with gaps."""
-        cone = self.ready.basis.cones[norm.rule]
+        cone = self.ready.cones[norm.rule]
         found = False
         for relation, index in records:
             table = self.tables[relation]

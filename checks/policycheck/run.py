@@ -119,6 +119,7 @@ def run(
     only: Iterable[str] = (),
     keep_going: bool = False,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -130,6 +131,7 @@ def run(
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
@@ -137,7 +139,13 @@ def run(
         Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
     )
     records = prepared(
-        Path(path), policy, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+        Path(path),
+        policy,
+        as_of=as_of,
+        keep_going=keep_going,
+        engine=engine,
+        unfinished=unfinished,
+        progress=progress,
     )
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
@@ -176,6 +184,7 @@ def prepared(
     as_of: str | None = None,
     keep_going: bool = False,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
     """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
@@ -191,7 +200,7 @@ def prepared(
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    policies = [(load_policy(folder, model, unfinished), first, until) for first, until, folder in windows]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine)

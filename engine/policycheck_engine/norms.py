@@ -47,11 +47,17 @@ class Norm:
 
     def relations(self) -> Iterator[str]:
         """All relations that the norm reads."""
+        yield from self.deciding()
+        if self.minor is not None:
+            yield self.minor
+        yield from self.notes
+
+    def deciding(self) -> Iterator[str]:
+        """The relations that outcomes come from; the others only say how loud, and what to add."""
         yield from (self.case, self.fails)
-        for name in (self.pending, self.excused, self.explained, self.unanswered, self.minor):
+        for name in (self.pending, self.excused, self.explained, self.unanswered):
             if name is not None:
                 yield name
-        yield from self.notes
 
 
 @dataclass(slots=True)

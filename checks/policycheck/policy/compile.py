@@ -377,8 +377,8 @@ class _RuleWriter:
                 self.writer.places.setdefault(name, []).append(place)
 
 
-def check_whole(policy: Policy) -> None:
-    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
+def compile_whole(policy: Policy) -> Compiled:
+    """All of a policy, over every relation of its record model; PolicyError holds every mistake in it."""
     model = policy.model
     base = {
         name: Relation(
@@ -386,4 +386,9 @@ def check_whole(policy: Policy) -> None:
         )
         for name, r in model.relations.items()
     }
-    compile_policy(policy, base, Setting(policy.scene.get("as_of", "2000-01-01"), {}))
+    return compile_policy(policy, base, Setting(policy.scene.get("as_of", "2000-01-01"), {}))
+
+
+def check_whole(policy: Policy) -> None:
+    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
+    compile_whole(policy)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from policycheck_engine import Aggregate, Atom, Call, Program, Rule, Term
+from policycheck_engine.norms import Norm
 from policycheck_engine.program import taken, terms, walk
 
 from policycheck.policy.model import Policy
@@ -15,37 +16,71 @@ from policycheck.policy.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Cone:
-    """What something rests on, directly or through definitions.
+    """What some relations rest on, directly or through others.
 
-    `relations` are those of the records, the ones that calendars count by included; `columns` are fields
-    of them as (relation, field); `definitions` are the relations that are derived on the way.
+    `relations` are those of the records, the ones that calendars count by included; `columns` are fields of
+    them as (relation, field); `definitions` are the relations that are derived on the way; `domains` says
+    what the ids among the relations' own columns identify.
     """
 
     relations: frozenset[str]
     columns: frozenset[tuple[str, str]]
     definitions: frozenset[str]
+    domains: Mapping[str, str]
+
+
+@dataclass
+class Reads:
+    """What the rules of a relation read themselves: base relations, their columns, derived relations."""
+
+    relations: set[str] = field(default_factory=set)
+    columns: set[tuple[str, str]] = field(default_factory=set)
+    derived: set[str] = field(default_factory=set)
+
+
+def cones_of(program: Program, norms: Iterable[Norm]) -> dict[str, Cone]:
+    """What each norm rests on, by its rule."""
+    direct = direct_reads(program)
+    return {norm.rule: cone_over(program, direct, norm.relations()) for norm in norms}
 
 
 def cone_of(program: Program, names: Iterable[str]) -> Cone:
     """What some relations of a program rest on."""
-    heads = program.heads
+    return cone_over(program, direct_reads(program), names)
+
+
+def cone_over(program: Program, direct: Mapping[str, Reads], names: Iterable[str]) -> Cone:
+    """What some relations rest on, where it is known what each of the program's reads itself."""
+    names = list(names)
+    whole = Reads(derived=set(names))
     queue = list(names)
-    seen = set(queue)
-    relations: set[str] = set()
-    columns: set[tuple[str, str]] = set()
     while queue:
-        for rule in heads.get(queue.pop(), ()):
+        here = direct.get(queue.pop(), Reads())
+        whole.relations |= here.relations
+        whole.columns |= here.columns
+        queue += here.derived - whole.derived
+        whole.derived |= here.derived
+    domains = {c.name: c.domain for name in names for c in program.relations[name].columns if c.domain}
+    return Cone(frozenset(whole.relations), frozenset(whole.columns), frozenset(whole.derived), domains)
+
+
+def direct_reads(program: Program) -> dict[str, Reads]:
+    """What the rules of each derived relation read themselves."""
+    heads = program.heads
+    found = {}
+    for head, rules in heads.items():
+        reads = found[head] = Reads()
+        for rule in rules:
             for calendar in (program.calendars[name] for name in calendars_in(rule)):
-                relations.add(calendar.relation)
-                columns.add((calendar.relation, calendar.column))
+                reads.relations.add(calendar.relation)
+                reads.columns.add((calendar.relation, calendar.column))
             for atom in (x for x in walk(rule.body) if isinstance(x, Atom)):
-                if atom.relation not in heads:
-                    relations.add(atom.relation)
-                    columns |= {(atom.relation, column) for column, _ in atom.args}
-                elif atom.relation not in seen:
-                    seen.add(atom.relation)
-                    queue.append(atom.relation)
-    return Cone(frozenset(relations), frozenset(columns), frozenset(seen))
+                if atom.relation in heads:
+                    reads.derived.add(atom.relation)
+                else:
+                    reads.relations.add(atom.relation)
+                    reads.columns |= {(atom.relation, column) for column, _ in atom.args}
+    return found
 
 
 def calendars_in(rule: Rule) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from policycheck_engine import Value
 
+from policycheck.errors import Problem
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
 
@@ -103,7 +104,8 @@ class Section:
 class Policy:
     """One version of a policy, whole.
 
-    `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read from.
+    `open` is what an unfinished one still lacks; `uses_as_of` says that its files speak of `$as_of`; `key`
+    stands for all that it was read from.
     """
 
     id: str
@@ -118,6 +120,7 @@ class Policy:
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
+    open: tuple[Problem, ...] = ()
     uses_as_of: bool = False
     key: str = ""
 
@@ -125,6 +128,11 @@ class Policy:
         """All clauses in the document's order."""
         for section in self.sections:
             yield from section.clauses
+
+    def definable(self) -> set[str]:
+        """What a clause can say it defines: definitions, parameters and fields of the records."""
+        fields = (f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields)
+        return {*self.definitions, *self.parameters, *fields}
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import marshal
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from policycheck_engine.readings import Outline, readings
 from policycheck_engine.strata import needed
 
 from policycheck.cache import key_of, read, write
-from policycheck.policy.cone import Cone, cone_of
+from policycheck.policy.cone import Cone, cones_of
 from policycheck.policy.model import AS_OF, Policy, Setting
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ Touched = Mapping[str, frozenset[str]]
 class Basis:
     """What is kept of a policy that was made ready.
 
-    `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings;
-    `domains` says what the ids among the variables of each norm identify.
+    `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings.
     """
 
     norms: tuple[Norm, ...]
@@ -45,7 +44,6 @@ class Basis:
     wanted: tuple[str, ...]
     reads: frozenset[str]
     cones: Mapping[str, Cone]
-    domains: Mapping[str, Mapping[str, str]]
     calendars: Mapping[str, Counted]
 
 
@@ -58,14 +56,14 @@ class Ready:
 
     policy: Policy
     basis: Basis
-    as_of: str | None
+    setting: Setting
     compiled: Callable[[], Compiled]
     key: str = ""
 
     @property
     def given(self) -> Mapping[str, Value]:
         """The named constants of the program."""
-        return {} if self.as_of is None else {AS_OF: self.as_of}
+        return {} if self.setting.as_of is None else {AS_OF: self.setting.as_of}
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -74,6 +72,10 @@ class Ready:
     @property
     def norms(self) -> tuple[Norm, ...]:
         return self.basis.norms
+
+    @property
+    def cones(self) -> Mapping[str, Cone]:
+        return self.basis.cones
 
     @cached_property
     def program(self) -> Program:
@@ -121,16 +123,16 @@ def made_ready(
     basis: Basis | None = read(key)
     if basis is None:
         basis = basis_of(compiled())
-        touched = touched_by(basis)
+        touched = touched_by(basis, base)
         key = basis_key(touched)
         write(touched_key, touched)
         write(key, basis)
-    return Ready(policy, basis, setting.as_of, compiled, key)
+    return Ready(policy, basis, setting, compiled, key)
 
 
-def ready_of(compiled: Compiled) -> Ready:
+def ready_of(compiled: Compiled, setting: Setting) -> Ready:
     """A policy that was compiled, made ready; nothing of it is kept."""
-    return Ready(compiled.policy, basis_of(compiled), compiled.values.get(AS_OF), lambda: compiled)
+    return Ready(compiled.policy, basis_of(compiled), setting, lambda: compiled)
 
 
 def basis_of(compiled: Compiled) -> Basis:
@@ -146,12 +148,11 @@ def basis_of(compiled: Compiled) -> Basis:
         wanted=wanted,
         reads=frozenset(program.relations) - frozenset(program.heads),
         cones=cones_of(compiled.program, compiled.norms),
-        domains={norm.rule: domains_of(compiled.program, norm) for norm in compiled.norms},
         calendars=counted_by(program),
     )
 
 
-def touched_by(basis: Basis) -> Touched:
+def touched_by(basis: Basis, base: Mapping[str, Relation]) -> Touched:
     """The relations of the records that the rules look at, and which of their columns."""
     found: dict[str, set[str]] = {}
     for cone in basis.cones.values():
@@ -159,6 +160,9 @@ def touched_by(basis: Basis) -> Touched:
             found.setdefault(relation, set())
         for relation, column in cone.columns:
             found.setdefault(relation, set()).add(column)
+    for calendar in basis.calendars.values():
+        columns = base[calendar.relation].names
+        found.setdefault(calendar.relation, set()).add(columns[calendar.place])
     return {name: frozenset(columns) for name, columns in found.items()}
 
 
@@ -170,27 +174,3 @@ def shape(base: Mapping[str, Relation], touched: Touched) -> str:
         unknown = sorted(c.name for c in relation.columns if c.unknown and c.name in touched[name])
         marks.append([name, relation.missing, relation.doubtful, unknown])
     return json.dumps(marks)
-
-
-def cones_of(program: Program, norms: Iterable[Norm]) -> dict[str, Cone]:
-    """What each norm rests on; each rule is looked at once."""
-    heads = program.heads
-    direct = {head: cone_of(replace(program, rules=tuple(rules)), [head]) for head, rules in heads.items()}
-    found = {}
-    for norm in norms:
-        seen = set(norm.relations())
-        queue = list(seen)
-        while queue:
-            name = queue.pop()
-            if name in heads:
-                queue += direct[name].relations - seen
-                seen |= direct[name].relations
-        columns = {c for name in seen if name in heads for c in direct[name].columns if c[0] not in heads}
-        found[norm.rule] = Cone(frozenset(seen - heads.keys()), frozenset(columns), frozenset())
-    return found
-
-
-def domains_of(program: Program, norm: Norm) -> dict[str, str]:
-    """What the ids among a norm's variables identify."""
-    columns = [c for name in norm.relations() for c in program.relations[name].columns]
-    return {c.name: c.domain for c in columns if c.domain}
