@@ -8,7 +8,7 @@ where the facts have unknowns, and only what is certain is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,7 +58,8 @@ class Judged:
     """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
     `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index.
+    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index. `accepted`
+    are the failing cases that were accepted, and that would have made it a breach.
     """
 
     subject: dict[str, Value]
@@ -68,6 +69,16 @@ class Judged:
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
+    accepted: list[dict[str, Value]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of a norm: its values, its verdict, and the rows that excuse it for certain."""
+
+    values: dict[str, Value]
+    verdict: Verdict
+    excuses: list[dict[str, Value]]
 
 
 @dataclass(slots=True)
@@ -82,6 +93,13 @@ class Judgement:
 
 
 Facts = Mapping[str, set[Row]]
+Accepts = Callable[[Mapping[str, Value]], bool]
+"""Whether the failure of a case is accepted from outside, by its values."""
+
+
+def nothing_accepted(case: Mapping[str, Value]) -> bool:
+    """The usual: no failure is accepted."""
+    return False
 
 
 class _Reading:
@@ -130,9 +148,20 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
-    """The outcome of each subject of a norm."""
-    maker = _Judge(norm, split, facts)
+def cases(norm: Norm, split: Split, facts: Facts) -> Iterator[Case]:
+    """Every case of a norm, in order."""
+    maker = _Judge(norm, split, facts, nothing_accepted)
+    for row in sorted(maker.case.maybe, key=in_order):
+        excuses = [maker.excused.named(r) for r in sorted(maker.excused.sure.get(row, ()), key=in_order)]
+        yield Case(maker.case.named(row), maker.verdict(row), excuses)
+
+
+def judge(norm: Norm, split: Split, facts: Facts, accepts: Accepts = nothing_accepted) -> Judgement:
+    """The outcome of each subject of a norm.
+
+    Failures that `accepts` says yes to excuse a subject that would be a breach, and change no other.
+    """
+    maker = _Judge(norm, split, facts, accepts)
     places = [_place(maker.case.columns, name) for name in norm.subject]
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
     holding: dict[Row, int] = {}
@@ -152,11 +181,13 @@ def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
     others = []
     for key in sorted(failing, key=in_order):
         judged = maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
+        cases["breach"] -= len(judged.accepted)
+        cases["excused"] += len(judged.accepted)
         if judged.outcome == "met":
             met.append(key)
         else:
             others.append(judged)
-    return Judgement(norm, met, others, cases)
+    return Judgement(norm, met, others, +cases)
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -167,13 +198,13 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
 class _Judge:
     """The readings of one norm's relations, and the verdicts they give."""
 
-    def __init__(self, norm: Norm, split: Split, facts: Facts) -> None:
+    def __init__(self, norm: Norm, split: Split, facts: Facts, accepts: Accepts) -> None:
         width = len(split.program.relations[norm.case].columns)
 
         def reading(name: str | None) -> _Reading:
             return _Reading(name, split, facts, width)
 
-        self.norm = norm
+        self.norm, self.accepts = norm, accepts
         self.case, self.fails = reading(norm.case), reading(norm.fails)
         self.pending, self.excused = reading(norm.pending), reading(norm.excused)
         self.explained, self.minor = reading(norm.explained), reading(norm.minor)
@@ -202,26 +233,44 @@ class _Judge:
     def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
+        outcome = self.outcome(cases, met, vague)
+        covered: set[Row] = set()
+        if outcome == "breach" and self.accepts is not nothing_accepted:
+            covered = {
+                row for row, v in cases if v in ("breach", "undecided") and self.accepts(self.case.named(row))
+            }
+            # a covered case that cannot be told is no breach either way
+            outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
+        accepted = sorted((r for r, v in cases if r in covered and v == "breach"), key=in_order)
+        cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
+        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
+        if met:
+            counts["met"] = met
+        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
+        if outcome == "met":
+            return result
+        result.accepted = [self.case.named(row) for row in accepted]
+        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
+        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
+        for row in decisive:
+            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
+            from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
+            result.decisive.append(self.case.named(row))
+            result.shown += [from_.named(r) for r in sorted(rows, key=in_order)]
+            for i, note in enumerate(self.notes):
+                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
+        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
+        return result
+
+    def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
+        """What comes of these cases, and of others that are met."""
         counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
         unclear: Counter[Verdict] = Counter(verdict for row, verdict in cases if None in row)
         if vague:
             unclear["met"] = vague
         if met:
             counts["met"] = met
-        outcome = overall(counts, self.norm, unclear)
-        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
-        if outcome == "met":
-            return result
-        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
-        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
-        for row in decisive:
-            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
-            result.decisive.append(self.case.named(row))
-            result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
-            for i, note in enumerate(self.notes):
-                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
-        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
-        return result
+        return overall(counts, self.norm, unclear)
 
 
 def _place(columns: tuple[str, ...], name: str) -> int:
