@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from policycheck_engine import Aggregate, Atom, Body, Call, Program, Rule, Term, Value
 from policycheck_engine.norms import Judged, Judgement, Norm
 from policycheck_engine.program import terms, walk
 
-from policycheck.messages import filled, written
+from policycheck.messages import filled, moment, written
 from policycheck.policy.compile import Compiled
-from policycheck.policy.model import Outcome, RuleText, Severity
+from policycheck.policy.model import Outcome, Policy, RuleText, Severity
 from policycheck.records.check import Table, Tables
+from policycheck.waivers import Claim, covering
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
 LOUDEST_FIRST: tuple[Outcome, ...] = (
@@ -82,10 +83,10 @@ class RuleResult:
 
 
 def findings_of(
-    compiled: Compiled, judgements: list[Judgement], tables: Tables
+    compiled: Compiled, judgements: Sequence[Judgement], tables: Tables, waivers: Sequence[Claim] = ()
 ) -> tuple[list[RuleResult], list[Finding]]:
-    """The result of each rule, and its findings."""
-    maker = _Maker(compiled, tables)
+    """The result of each rule, and its findings; `waivers` are those that were judged with."""
+    maker = _Maker(compiled, tables, waivers)
     results, findings = [], []
     for position, judgement in enumerate(judgements):
         rule = compiled.policy.rules[judgement.norm.rule]
@@ -101,6 +102,12 @@ def findings_of(
     return results, findings
 
 
+def finding_id(policy: Policy, rule: str, subject: Mapping[str, Value]) -> str:
+    """The id of a finding, made of what it is about and not of how it came out."""
+    key = ",".join(f"{k}={'?' if v is None else v}" for k, v in subject.items())
+    return f"{policy.id}:{rule}:{key}"
+
+
 def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
     """A failure is a breach, advice or a missed criterion, as the rule says."""
     return rule.outcome if judged.outcome == "breach" else judged.outcome
@@ -111,21 +118,20 @@ def _named(rule: RuleText, verdict: str) -> str:
 
 
 class _Maker:
-    def __init__(self, compiled: Compiled, tables: Tables) -> None:
-        self.compiled, self.tables = compiled, tables
+    def __init__(self, compiled: Compiled, tables: Tables, waivers: Sequence[Claim]) -> None:
+        self.compiled, self.tables, self.waivers = compiled, tables, waivers
         self.cones: dict[str, Cone] = {}
         self.indexes: dict[str, dict[Value, int]] = {}
         self.constants = compiled.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
         policy = self.compiled.policy
-        key = ",".join(f"{k}={'?' if v is None else v}" for k, v in judged.subject.items())
         severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
         records = list(self.records(norm, judged))
         missing = tuple(self.missing(norm, judged, records)) if outcome == "undecided" else ()
         loudness = (LOUDEST_FIRST.index(outcome), SEVERITIES.index(severity), position)
         return Finding(
-            id=f"{policy.id}:{rule.id}:{key}",
+            id=finding_id(policy, rule.id, judged.subject),
             rule=rule.id,
             clauses=rule.clauses,
             outcome=outcome,
@@ -138,11 +144,7 @@ class _Maker:
                 for r, i in records
             ),
             remedy=self.remedy(rule, judged, outcome),
-            notes=tuple(
-                dict.fromkeys(
-                    filled(rule.data["notes"][i]["say"], [row], self.constants) for i, row in judged.notes
-                )
-            ),
+            notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
             missing=missing,
             cases={_named(rule, v): n for v, n in sorted(judged.cases.items())},
             order=loudness,
@@ -166,11 +168,25 @@ class _Maker:
                 else (f"The records cannot tell{about}.")
             )
         text = written(str(rule.data["message"]), judged, self.constants)
-        if outcome == "excused" and "excuse_note" in rule.data:
+        by_policy = len(judged.decisive) > len(judged.accepted)
+        if outcome == "excused" and by_policy and "excuse_note" in rule.data:
             text += " " + written(str(rule.data["excuse_note"]), judged, self.constants)
+        if outcome == "excused":
+            text += "".join(f" {says}" for says in self.waived(rule, judged))
         if outcome == "explained":
             text += f" Clause {rule.data['explained_by']['clause']} comes first."
         return text
+
+    def notes(self, rule: RuleText, judged: Judged, outcome: Outcome) -> Iterator[str]:
+        for i, row in judged.notes:
+            yield filled(rule.data["notes"][i]["say"], [row], self.constants)
+        if outcome != "excused" and judged.accepted:
+            yield " ".join(["Part of it is waived.", *self.waived(rule, judged)])
+
+    def waived(self, rule: RuleText, judged: Judged) -> Iterator[str]:
+        """Who accepted it, and until when."""
+        for w in covering(self.waivers, rule, judged.accepted, self.constants.get("as_of")):
+            yield f"{w.approved_by} accepts this until {moment(str(w.expires))} (waiver {w.id})."
 
     # The records a finding rests on
 

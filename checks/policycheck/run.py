@@ -10,7 +10,7 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from policycheck.policy.model import Policy
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.register import Entry, Judging, register
+from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
+from policycheck.waivers import Claim, accepting
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
@@ -62,6 +65,7 @@ class Asked:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    settings: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class Result:
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
+    `engine` is what evaluated; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -80,6 +85,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,6 +105,7 @@ def run(
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
+    settings: str | Path | None = None,
     engine: str = "auto",
     progress: Progress = lambda stage: None,
 ) -> Result:
@@ -110,14 +117,23 @@ def run(
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
+    settings    the school's own file: values for parameters, which `parameters` come before, and waivers
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
     """
     path = Path(path)
     asked = Asked(
-        path.as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+        path.as_posix(),
+        policy,
+        as_of,
+        dict(parameters or {}),
+        tuple(sections),
+        tuple(only),
+        keep_going,
+        None if settings is None else Path(settings).as_posix(),
     )
+    own = None if settings is None else read_settings(Path(settings))
     progress("reading")
     source = open_records(path)
     pack = find_pack(policy, None if policy else school_named(source))
@@ -138,7 +154,8 @@ def run(
     refuse_other_school(current, info)
     need_as_of([p for p, _, _ in policies], info, model)
     chosen = chosen_rules(current, asked.sections, asked.only)
-    overridden = checked_parameters(current, asked.parameters)
+    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
     compiled = [
         (
             version,
@@ -147,12 +164,12 @@ def run(
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, c, evaluate(c, tables, engine)) for version, c in compiled]
+    judged = [judged_by(c, tables, engine, school.waivers, info.as_of) for _, c in compiled]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for _, c, norms in reversed(judged):
-        made, more = findings_of(c, norms, tables)
+    for version in reversed(judged):
+        made, more = findings_of(version.compiled, version.judgements, tables, school.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -164,8 +181,9 @@ def run(
         findings=tuple(findings),
         asked=asked,
         engine=engine,
+        waivers=register(school.waivers, judged, tables),
         overridden=overridden,
-        hashes=hashes(path, policies),
+        hashes={**hashes(path, policies), **({"settings": own.sha256} if own else {})},
     )
 
 
@@ -348,49 +366,34 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The overriding values, each of its parameter's kind."""
-    out: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in policy.parameters:
-            hint = nearest(name, policy.parameters)
-            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
-        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
-    return out
-
-
-def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
-    """A value given for a parameter, as a value of the same kind as its usual one."""
-    if isinstance(usual, list):
-        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
-    try:
-        if isinstance(usual, bool):
-            value = {"true": True, "false": False}.get(str(value).lower(), value)
-            if not isinstance(value, bool):
-                raise ValueError
-        elif isinstance(usual, int | float):
-            number = float(value)
-            value = int(number) if number.is_integer() and isinstance(usual, int) else number
-        else:
-            value = str(value)
-    except ValueError:
-        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
-    if choices and value not in choices:
-        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
-    return value
-
-
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(compiled: Compiled, tables: Tables, engine: str) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
-    if not compiled.norms:
-        return []
+    return judged_by(compiled, tables, engine).judgements
+
+
+def judged_by(
+    compiled: Compiled,
+    tables: Tables,
+    engine: str,
+    waivers: Sequence[Claim] = (),
+    as_of: str | None = None,
+) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it."""
     split = readings(compiled.program)
+    if not compiled.norms:
+        return Judging(compiled, split, {}, (), as_of)
     relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
+    if compiled.flaws is not None:
+        relations[compiled.flaws] = None
     wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
     program = needed(split.program, wanted)
     rows = rows_by_relation(tables, program.relations)
     facts = evaluator(engine)(program, rows, wanted)
-    return [judge(norm, split, facts) for norm in compiled.norms]
+    rules = compiled.policy.rules
+    judgements = [
+        judge(norm, split, facts, accepting(waivers, rules[norm.rule], as_of)) for norm in compiled.norms
+    ]
+    return Judging(compiled, split, facts, judgements, as_of)
 
 
 def chosen_engine(name: str, tables: Tables) -> str:

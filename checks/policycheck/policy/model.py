@@ -55,6 +55,16 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Defect:
+    """Something wrong with the document itself, and how the policy reads it all the same."""
+
+    id: str
+    clauses: tuple[str, ...]
+    says: str
+    settled: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleText:
     """A rule as it was written."""
 
@@ -95,7 +105,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, whole."""
+    """One version of a policy, whole.
+
+    `flaws` names the definition that says what is wrong with an exception.
+    """
 
     id: str
     version: str
@@ -109,6 +122,8 @@ class Policy:
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[Defect, ...] = ()
+    flaws: str | None = None
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""
