@@ -186,7 +186,7 @@ class _Maker:
     def waived(self, rule: RuleText, judged: Judged) -> Iterator[str]:
         """Who accepted it, and until when."""
         for w in covering(self.waivers, rule, judged.accepted, self.constants.get("as_of")):
-            yield f"{w.approved_by} accepts this until {moment(str(w.expires))} (waiver {w.id})."
+            yield f"Accepted until {moment(str(w.expires))} by {w.approved_by.strip()} (waiver {w.id})."
 
     # The records a finding rests on
 

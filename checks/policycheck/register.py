@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from policycheck_engine import NEVER, Value, nearest
+from policycheck_engine import NEVER, Column, Value, nearest
 from policycheck_engine.norms import Case, Facts, Judgement, Norm, Verdict, cases
 from policycheck_engine.readings import Split
 
@@ -20,7 +20,7 @@ from policycheck.policy.model import Policy
 from policycheck.records.check import Tables
 from policycheck.records.model import RecordModel, RelationModel
 from policycheck.spans import Standing, standing
-from policycheck.waivers import Claim, Flaw, Status, covers, day_of, names
+from policycheck.waivers import Claim, Flaw, Status, covers, day_of, known, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,9 @@ class Evidence:
     flaws: list[str] = field(default_factory=list)
 
 
+Named = tuple[Claim, Evidence]
+
+
 def register(waivers: Iterable[Claim], judgings: Sequence[Judging], tables: Tables) -> tuple[Entry, ...]:
     """An entry for each waiver and each exception on file, in the order they were written.
 
@@ -79,7 +82,8 @@ def register(waivers: Iterable[Claim], judgings: Sequence[Judging], tables: Tabl
     found = [Evidence() for _ in claims]
     for judging in judgings:
         _Watch(judging, claims, found).watch()
-    return tuple(entry(claim, evidence) for claim, evidence in zip(claims, found, strict=True))
+    day = judgings[-1].as_of
+    return tuple(entry(claim, evidence, day) for claim, evidence in zip(claims, found, strict=True))
 
 
 # Exceptions on file
@@ -166,7 +170,7 @@ class _Watch:
 
     def __init__(self, judging: Judging, claims: Sequence[Claim], found: Sequence[Evidence]) -> None:
         self.judging, self.compiled = judging, judging.compiled
-        self.by_rule: dict[str, list[tuple[Claim, Evidence]]] = {}
+        self.by_rule: dict[str, list[Named]] = {}
         for claim, evidence in zip(claims, found, strict=True):
             for rule in claim.rules:
                 self.by_rule.setdefault(rule, []).append((claim, evidence))
@@ -189,7 +193,7 @@ class _Watch:
                 flaws = [str(says) for key, says in said if key == claim.id]
                 evidence.flaws += [says for says in flaws if says not in evidence.flaws]
 
-    def rule(self, judgement: Judgement, claims: list[tuple[Claim, Evidence]]) -> None:
+    def rule(self, judgement: Judgement, claims: list[Named]) -> None:
         norm = judgement.norm
         keys: dict[str, str | None] = {"": None}
         for claim, evidence in claims:
@@ -198,17 +202,16 @@ class _Watch:
                 keys[claim.relation] = self.compiled.column_of(norm.excused, claim.relation)
             evidence.known |= claim.kind == "waiver" or keys.get(claim.relation) is not None
         outcomes = _Outcomes(self.compiled.policy, judgement)
+        naming = _Naming(claims, self.compiled.program.relations[norm.case].columns)
         for case in cases(norm, self.judging.split, self.judging.facts):
-            for claim, evidence in claims:
-                seen = self.seen(claim, norm, case, outcomes, keys.get(claim.relation))
-                if seen is not None:
-                    evidence.seen.append(seen)
+            for claim, evidence, mine in naming.of(case.values):
+                key = keys.get(claim.relation)
+                evidence.seen.append(self.seen(claim, mine, norm, case, outcomes, key))
 
-    def seen(self, claim: Claim, norm: Norm, case: Case, outcomes: _Outcomes, key: str | None) -> Seen | None:
-        """What a claim does to a case, or None when it does not name it."""
-        mine = names(claim, case.values) if claim.kind == "waiver" else self.is_row(claim, norm, case)
-        if mine is False:
-            return None
+    def seen(
+        self, claim: Claim, mine: bool | None, norm: Norm, case: Case, outcomes: _Outcomes, key: str | None
+    ) -> Seen:
+        """What a claim does to a case that it names, or may name (`mine` is None)."""
         rule = self.compiled.policy.rules[norm.rule]
         day = day_of(rule, case.values, self.judging.as_of)
         finding, outcome, accepted = outcomes.of(case)
@@ -225,12 +228,33 @@ class _Watch:
         on = standing(claim.starts, claim.expires, day)
         return Seen(finding, verdict, on, excused, outcome != "breach")
 
-    def is_row(self, claim: Claim, norm: Norm, case: Case) -> bool | None:
-        """Whether a case is about the row that an exception is for; None when an unknown id may be it."""
-        ((relation, key),) = claim.subject.items()
-        columns = self.compiled.program.relations[norm.case].columns
-        values = [case.values.get(c.name) for c in columns if c.domain == relation]
-        return True if key in values else None if None in values else False
+
+class _Naming:
+    """Finds the claims that name a case: waivers by its variables, exceptions by the rows it is about."""
+
+    def __init__(self, claims: Iterable[Named], columns: Iterable[Column]) -> None:
+        self.waivers: list[Named] = []
+        self.by_row: dict[str, dict[Value, list[Named]]] = {}
+        for claim, evidence in claims:
+            if claim.kind == "waiver":
+                self.waivers.append((claim, evidence))
+            else:
+                ((relation, key),) = claim.subject.items()
+                self.by_row.setdefault(relation, {}).setdefault(key, []).append((claim, evidence))
+        self.columns = [c for c in columns if c.domain in self.by_row]
+
+    def of(self, case: Mapping[str, Value]) -> Iterator[tuple[Claim, Evidence, bool | None]]:
+        """The claims that name a case; None beside one that does if an unknown value is what it names."""
+        for claim, evidence in self.waivers:
+            mine = names(claim, case)
+            if mine is not False:
+                yield claim, evidence, mine
+        for column in self.columns:
+            rows, value = self.by_row[str(column.domain)], known(case, column.name)
+            if value is not None:
+                yield from ((claim, evidence, True) for claim, evidence in rows.get(value, ()))
+            else:
+                yield from ((claim, evidence, None) for named in rows.values() for claim, evidence in named)
 
 
 class _Outcomes:
@@ -252,11 +276,11 @@ class _Outcomes:
 # What it comes to
 
 
-def entry(claim: Claim, evidence: Evidence) -> Entry:
+def entry(claim: Claim, evidence: Evidence, as_of: str | None) -> Entry:
     """What a claim does in this run, in the order of what matters most."""
     excused = [s for s in evidence.seen if s.excused]
     if excused:
-        return excusing(claim, excused)
+        return excusing(claim, excused, as_of)
     flaws = [*claim.flaws, *(Flaw("not valid", says) for says in evidence.flaws)]
     if flaws:
         return unfit(claim, flaws)
@@ -268,7 +292,7 @@ def entry(claim: Claim, evidence: Evidence) -> Entry:
     return unused(claim, evidence.seen)
 
 
-def excusing(claim: Claim, excused: list[Seen]) -> Entry:
+def excusing(claim: Claim, excused: list[Seen], as_of: str | None) -> Entry:
     """The entry of a claim that excuses something."""
     findings = tuple(dict.fromkeys(s.finding for s in excused))
     parts = len({s.finding for s in excused if not s.whole})
@@ -277,7 +301,8 @@ def excusing(claim: Claim, excused: list[Seen]) -> Entry:
     if parts:
         left = "1 is a breach" if parts == 1 else f"{parts:,} are breaches"
         says = f"It covers cases of {many}, of which {left} all the same, for other cases."
-    to_do = f"Put it right by {moment(str(claim.expires))}." if claim.kind == "waiver" else ""
+    runs = claim.kind == "waiver" and standing(claim.starts, claim.expires, as_of or "") == "holds"
+    to_do = f"Put it right by {moment(str(claim.expires))}, or decide again." if runs else ""
     return Entry(claim, "excuses", says, to_do, findings)
 
 

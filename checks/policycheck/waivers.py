@@ -13,6 +13,7 @@ from typing import Literal
 
 from policycheck_engine import Value
 from policycheck_engine.norms import Accepts, nothing_accepted
+from policycheck_engine.readings import high
 
 from policycheck.policy.model import RuleText
 from policycheck.spans import standing
@@ -58,13 +59,18 @@ def day_of(rule: RuleText, case: Mapping[str, Value], as_of: str | None) -> str 
     policy of that day judges it as well; else the as-of date. None when it is not known."""
     if "dated" not in rule.data:
         return as_of
-    day = case.get(rule.data["dated"].removeprefix("$"))
+    day = known(case, rule.data["dated"].removeprefix("$"))
     return None if day is None else str(day)[:10]
+
+
+def known(case: Mapping[str, Value], name: str) -> Value:
+    """The value of a variable of a case; None also where only its bounds are known."""
+    return None if high(name) in case else case.get(name)
 
 
 def names(waiver: Claim, case: Mapping[str, Value]) -> bool | None:
     """Whether a waiver is for this case, by its subject; None when an unknown value could make it so."""
-    said = [same(wanted, case.get(name)) for name, wanted in waiver.subject.items()]
+    said = [same(wanted, known(case, name)) for name, wanted in waiver.subject.items()]
     if False in said:
         return False
     return None if None in said else True

@@ -16,7 +16,7 @@ HEADINGS = {
     "breach": "Breaches",
     "missed": "Criteria that were missed",
     "explained": "Explained: a clause that ranks higher forced it",
-    "excused": "Excused: a valid exception",
+    "excused": "Excused: under a valid exception or waiver",
     "advice": "Advice: an ideal that was not reached",
     "pending": "Pending: the time has not run out",
     "undecided": "Undecided: the records cannot tell",
@@ -144,9 +144,14 @@ def defects(form: Form) -> list[str]:
     """What is wrong with the document, which is nobody's conduct."""
     if not form["defects"]:
         return []
-    lines = [f"The document itself ({len(form['defects']):,})", ""]
+    lines = [f"The document itself ({len(form['defects']):,})"]
     for d in form["defects"]:
-        lines += [f"  {', '.join(d['clauses'])}", *wrapped(d["says"]), *wrapped(f"Read as: {d['settled']}")]
+        lines += [
+            "",
+            f"  {', '.join(d['clauses'])}",
+            *wrapped(d["says"]),
+            *wrapped(f"Read as: {d['settled']}"),
+        ]
     return lines
 
 
