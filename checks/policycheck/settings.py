@@ -49,11 +49,13 @@ class SettingsFile:
 
 
 def read_settings(file: Path) -> SettingsFile:
-    """A settings file, whatever its name; SettingsError when it cannot be read at all."""
+    """A settings file, which may be empty; SettingsError when it cannot be read at all."""
     problems: list[Problem] = []
     document = load(file, problems)
     if problems:
         raise SettingsError(problems)
+    if document.data is None:
+        document.data = {}
     problems = structure_problems(document, "settings")
     if not isinstance(document.data, Mapping):
         raise SettingsError(problems)
@@ -233,7 +235,8 @@ def fitting(policy: Policy, name: str, value: Any) -> Any:
     if isinstance(usual, list):
         return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
     if not fits(value, usual):
-        raise ValueError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`")
+        given = str(value).lower() if isinstance(value, bool) else value
+        raise ValueError(f"the parameter `{name}` is a value such as `{usual}`, not `{given}`")
     if isinstance(usual, bool):
         value = str(value).lower() == "true"
     elif isinstance(usual, int | float):

@@ -34,7 +34,7 @@ def validator(name: str) -> Draft202012Validator:
 def structure_problems(document: Document, name: str) -> list[Problem]:
     """All places where a document differs from its schema."""
     errors = validator(name).iter_errors(document.data)
-    found = [problem for error in errors for problem in explained(error, document.root)]
+    found = dict.fromkeys(problem for error in errors for problem in explained(error, document.root))
     return sorted(found, key=lambda p: [int(n) for n in p.where.split(":")])
 
 

@@ -105,7 +105,7 @@ def compile_policy(
     flaws = policy.flaws if policy.flaws in names else None
     compiled = Compiled(policy, program, tuple(norms), words.values, flaws)
     if not problems:
-        problems += unnamed_exceptions(compiled)
+        problems += [*unnamed_exceptions(compiled), *misplaced_flaws(compiled)]
     if problems:
         raise PolicyError(dict.fromkeys(problems))
     return compiled
@@ -126,6 +126,19 @@ def unnamed_exceptions(compiled: Compiled) -> Iterator[Problem]:
                 message = f"a row of `{name}` excuses here, and nothing says which"
                 help_ = f"give its `{key}` a variable in `excuse`, and name it in `excuse_note`"
                 yield (rule.place / "excuse").problem("exception-unnamed", message, help_)
+
+
+def misplaced_flaws(compiled: Compiled) -> Iterator[Problem]:
+    """Flaws of something else than exceptions on file."""
+    policy, name = compiled.policy, compiled.flaws
+    if name is None:
+        return
+    first = compiled.program.relations[name].columns[0]
+    marked = [r.name for r in policy.model.relations.values() if r.exception]
+    if first.domain not in marked:
+        message = f"`${first.name}` is no exception, and `{name}` is to say what is wrong with them"
+        help_ = "give the key of a relation first whose rows claim exceptions"
+        yield (policy.definitions[name].place / "gives").problem("wrong-flaws", message, help_)
 
 
 def relations_in(data: Any, policy: Policy) -> set[str]:

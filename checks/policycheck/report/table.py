@@ -120,9 +120,8 @@ def one_waiver(entry: Form) -> Iterator[str]:
     """An exception or a waiver in a few lines."""
     about = ", ".join(f"{name} {value}" for name, value in entry["subject"].items())
     yield ""
-    yield f"  {entry['status']}  {entry['kind']} {entry['id']} to {entry['to']}" + (
-        f" ({about})" if about else ""
-    )
+    parts = [entry["kind"], entry["id"], entry["to"] and f"to {entry['to']}", about and f"({about})"]
+    yield f"  {entry['status']}  {' '.join(p for p in parts if p)}"
     by = f"Approved by {entry['approved_by'].strip() or 'nobody'}, {span_of(entry)}"
     yield from wrapped(f"{by}: {entry['reason'].strip() or 'no reason given'}")
     yield from wrapped(entry["says"])
