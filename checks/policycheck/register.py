@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from policycheck_engine import NEVER, Column, Value, nearest
+from policycheck_engine import NEVER, Value, nearest
 from policycheck_engine.norms import Case, Facts, Judgement, Norm, Verdict, cases
-from policycheck_engine.readings import Split
 
 from policycheck.findings import finding_id
 from policycheck.messages import moment
-from policycheck.policy.compile import Compiled
 from policycheck.policy.model import Policy
+from policycheck.policy.ready import Ready
 from policycheck.records.check import Tables
 from policycheck.records.model import RecordModel, RelationModel
 from policycheck.spans import Standing, standing
@@ -36,13 +35,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """A version of a policy, what it was compiled to, and what came of it."""
+    """A version of a policy that was made ready, the facts it gave, and what its norms made of them."""
 
-    compiled: Compiled
-    split: Split
+    ready: Ready
     facts: Facts
     judgements: Sequence[Judgement]
-    as_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +75,11 @@ def register(waivers: Iterable[Claim], judgings: Sequence[Judging], tables: Tabl
 
     `judgings` has the versions of the policy, the newest last.
     """
-    claims = [*waivers, *exceptions_in(tables, [j.compiled.policy for j in judgings])]
+    claims = [*waivers, *exceptions_in(tables, [j.ready.policy for j in judgings])]
     found = [Evidence() for _ in claims]
     for judging in judgings:
         _Watch(judging, claims, found).watch()
-    day = judgings[-1].as_of
+    day = judgings[-1].ready.setting.as_of
     return tuple(entry(claim, evidence, day) for claim, evidence in zip(claims, found, strict=True))
 
 
@@ -169,7 +166,7 @@ class _Watch:
     """Gathers the evidence on claims in one version of the policy."""
 
     def __init__(self, judging: Judging, claims: Sequence[Claim], found: Sequence[Evidence]) -> None:
-        self.judging, self.compiled = judging, judging.compiled
+        self.judging, self.ready, self.as_of = judging, judging.ready, judging.ready.setting.as_of
         self.by_rule: dict[str, list[Named]] = {}
         for claim, evidence in zip(claims, found, strict=True):
             for rule in claim.rules:
@@ -180,49 +177,46 @@ class _Watch:
             claims = self.by_rule.get(judgement.norm.rule, [])
             if claims:
                 self.rule(judgement, claims)
-        if self.compiled.flaws is not None:
-            self.flaws(self.compiled.flaws)
+        if self.ready.basis.flaws is not None:
+            self.flaws(*self.ready.basis.flaws)
 
-    def flaws(self, relation: str) -> None:
+    def flaws(self, relation: str, exceptions: str) -> None:
         """What the policy itself says is wrong with exceptions, for certain."""
-        domain = self.compiled.program.relations[relation].columns[0].domain
-        said = sorted(self.judging.facts[self.judging.split.reading(relation, True)], key=str)
+        said = sorted(self.judging.facts[relation], key=str)
         told = {id(e): (c, e) for claims in self.by_rule.values() for c, e in claims}
         for claim, evidence in told.values():
-            if claim.relation == domain:
+            if claim.relation == exceptions:
                 flaws = [str(says) for key, says in said if key == claim.id]
                 evidence.flaws += [says for says in flaws if says not in evidence.flaws]
 
     def rule(self, judgement: Judgement, claims: list[Named]) -> None:
         norm = judgement.norm
-        keys: dict[str, str | None] = {"": None}
+        keys: dict[str, list[str]] = {}
         for claim, evidence in claims:
             evidence.judged = True
-            if claim.kind == "exception" and norm.excused is not None:
-                keys[claim.relation] = self.compiled.column_of(norm.excused, claim.relation)
-            evidence.known |= claim.kind == "waiver" or keys.get(claim.relation) is not None
-        outcomes = _Outcomes(self.compiled.policy, judgement)
-        naming = _Naming(claims, self.compiled.program.relations[norm.case].columns)
-        for case in cases(norm, self.judging.split, self.judging.facts):
+            if norm.excused is not None and claim.relation not in keys:
+                keys[claim.relation] = self.ready.columns(norm, norm.excused, claim.relation)
+            evidence.known |= claim.kind == "waiver" or bool(keys.get(claim.relation))
+        outcomes = _Outcomes(self.ready.policy, judgement)
+        naming = _Naming(self.ready, norm, claims)
+        for case in cases(norm, self.ready.basis.outline, self.judging.facts):
             for claim, evidence, mine in naming.of(case.values):
-                key = keys.get(claim.relation)
-                evidence.seen.append(self.seen(claim, mine, norm, case, outcomes, key))
+                evidence.seen.append(self.seen(claim, mine, case, outcomes, keys.get(claim.relation, [])))
 
     def seen(
-        self, claim: Claim, mine: bool | None, norm: Norm, case: Case, outcomes: _Outcomes, key: str | None
+        self, claim: Claim, mine: bool | None, case: Case, outcomes: _Outcomes, keys: Sequence[str]
     ) -> Seen:
         """What a claim does to a case that it names, or may name (`mine` is None)."""
-        rule = self.compiled.policy.rules[norm.rule]
-        day = day_of(rule, case.values, self.judging.as_of)
+        rule = self.ready.policy.rules[outcomes.norm.rule]
+        day = day_of(rule, case.values, self.as_of)
         finding, outcome, accepted = outcomes.of(case)
         if mine is None or day is None:
             return Seen(finding, "undecided", "holds", False, False)
         if claim.kind == "waiver":
-            excused = accepted and covers(claim, rule, case.values, self.judging.as_of)
+            excused = accepted and covers(claim, rule, case.values, self.as_of)
         else:
-            excused = case.verdict == "excused" and any(
-                row.get(key or "") == claim.id for row in case.excuses
-            )
+            rows = case.excuses if case.verdict == "excused" else ()
+            excused = any(row.get(key) == claim.id for row in rows for key in keys)
         # a failure that the rule bears is none
         verdict = outcome if case.verdict == "breach" and not accepted else case.verdict
         on = standing(claim.starts, claim.expires, day)
@@ -232,7 +226,7 @@ class _Watch:
 class _Naming:
     """Finds the claims that name a case: waivers by its variables, exceptions by the rows it is about."""
 
-    def __init__(self, claims: Iterable[Named], columns: Iterable[Column]) -> None:
+    def __init__(self, ready: Ready, norm: Norm, claims: Iterable[Named]) -> None:
         self.waivers: list[Named] = []
         self.by_row: dict[str, dict[Value, list[Named]]] = {}
         for claim, evidence in claims:
@@ -241,7 +235,7 @@ class _Naming:
             else:
                 ((relation, key),) = claim.subject.items()
                 self.by_row.setdefault(relation, {}).setdefault(key, []).append((claim, evidence))
-        self.columns = [c for c in columns if c.domain in self.by_row]
+        self.columns = [(r, c) for r in self.by_row for c in ready.columns(norm, norm.case, r)]
 
     def of(self, case: Mapping[str, Value]) -> Iterator[tuple[Claim, Evidence, bool | None]]:
         """The claims that name a case; None beside one that does if an unknown value is what it names."""
@@ -249,8 +243,8 @@ class _Naming:
             mine = names(claim, case)
             if mine is not False:
                 yield claim, evidence, mine
-        for column in self.columns:
-            rows, value = self.by_row[str(column.domain)], known(case, column.name)
+        for relation, column in self.columns:
+            rows, value = self.by_row[relation], known(case, column)
             if value is not None:
                 yield from ((claim, evidence, True) for claim, evidence in rows.get(value, ()))
             else:

@@ -10,23 +10,22 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
+from policycheck_engine import Row, Value, canonical, nearest
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
-from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.compile import Compiled, Setting, compile_policy
 from policycheck.policy.find import Pack, find_pack, shipped
 from policycheck.policy.load import load_policy, model_of
-from policycheck.policy.model import Policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
@@ -69,6 +68,24 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """Records as they were read and as tables, and the versions of the policy that some day of them falls
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+
+    source: Source
+    raw: Raw
+    tables: Tables
+    info: RecordsInfo
+    policies: list[tuple[Policy, str | None, str | None]]
+    engine: str
+
+    @property
+    def current(self) -> Policy:
+        """The version in force at the as-of date."""
+        return self.policies[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
@@ -107,6 +124,7 @@ def run(
     keep_going: bool = False,
     settings: str | Path | None = None,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -119,12 +137,12 @@ def run(
     keep_going  leave out rows with something wrong, instead of RecordsError
     settings    the school's own file: values for parameters, which `parameters` come before, and waivers
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
     Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
     """
-    path = Path(path)
     asked = Asked(
-        path.as_posix(),
+        Path(path).as_posix(),
         policy,
         as_of,
         dict(parameters or {}),
@@ -134,6 +152,58 @@ def run(
         None if settings is None else Path(settings).as_posix(),
     )
     own = None if settings is None else read_settings(Path(settings))
+    records = prepared(
+        Path(path),
+        policy,
+        as_of=as_of,
+        keep_going=keep_going,
+        engine=engine,
+        unfinished=unfinished,
+        progress=progress,
+    )
+    tables, info, policies, current = records.tables, records.info, records.policies, records.current
+    chosen = chosen_rules(current, asked.sections, asked.only)
+    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
+    ready = [
+        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
+        for version, first, until in policies
+    ]
+    progress("evaluating")
+    judged = [judged_by(version, tables, records.engine, school.waivers) for version in ready]
+    progress("judging")
+    results: list[RuleResult] = []
+    findings: list[Finding] = []
+    for judging in reversed(judged):
+        made, more = findings_of(judging.ready, judging.judgements, tables, school.waivers)
+        results = merged(results, made)
+        findings += more
+    findings.sort(key=lambda f: f.order)
+    return Result(
+        policy=current,
+        versions=tuple(p.version for p, _, _ in policies),
+        records=info,
+        rules=tuple(results),
+        findings=tuple(findings),
+        asked=asked,
+        engine=records.engine,
+        waivers=register(school.waivers, judged, tables),
+        overridden=overridden,
+        hashes={**hashes(Path(path), policies), **({"settings": own.sha256} if own else {})},
+    )
+
+
+def prepared(
+    path: Path,
+    policy: str | None = None,
+    *,
+    as_of: str | None = None,
+    keep_going: bool = False,
+    engine: str = "auto",
+    unfinished: bool = False,
+    progress: Progress = lambda stage: None,
+) -> Prepared:
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
     progress("reading")
     source = open_records(path)
     pack = find_pack(policy, None if policy else school_named(source))
@@ -149,42 +219,10 @@ def run(
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
-    current = policies[-1][0]
-    refuse_other_school(current, info)
+    policies = [(load_policy(folder, model, unfinished), first, until) for first, until, folder in windows]
+    refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
-    chosen = chosen_rules(current, asked.sections, asked.only)
-    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
-    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
-    compiled = [
-        (
-            version,
-            compiled_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current),
-        )
-        for version, first, until in policies
-    ]
-    progress("evaluating")
-    judged = [judged_by(c, tables, engine, school.waivers, info.as_of) for _, c in compiled]
-    progress("judging")
-    results: list[RuleResult] = []
-    findings: list[Finding] = []
-    for version in reversed(judged):
-        made, more = findings_of(version.compiled, version.judgements, tables, school.waivers)
-        results = merged(results, made)
-        findings += more
-    findings.sort(key=lambda f: f.order)
-    return Result(
-        policy=current,
-        versions=tuple(p.version for p, _, _ in policies),
-        records=info,
-        rules=tuple(results),
-        findings=tuple(findings),
-        asked=asked,
-        engine=engine,
-        waivers=register(school.waivers, judged, tables),
-        overridden=overridden,
-        hashes={**hashes(path, policies), **({"settings": own.sha256} if own else {})},
-    )
+    return Prepared(source, raw, tables, info, policies, engine)
 
 
 def checked_whole(
@@ -195,17 +233,17 @@ def checked_whole(
     if not checks.rules:
         return info
     base = {name: table.relation for name, table in tables.items()}
-    compiled = compile_policy(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(compiled, tables, engine), tables)
+    ready = made_ready(checks, base, Setting(info.as_of, {}))
+    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
     return replace(info, left_out=(*info.left_out, *problems))
 
 
-def compiled_version(
+def ready_version(
     version: Policy, tables: Tables, setting: Setting, chosen: set[str], current: Policy
-) -> Compiled:
+) -> Ready:
     """A version with the rules it judges by; one that is no longer in force judges dated rules alone."""
     base = {name: table.relation for name, table in tables.items()}
     rules = [
@@ -215,7 +253,7 @@ def compiled_version(
         and (version is current or "dated" in rule.data)
     ]
     whole = version is current and len(rules) == len(version.rules)
-    return compile_policy(version, base, setting, None if whole else rules)
+    return made_ready(version, base, setting, None if whole else rules)
 
 
 def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleResult]:
@@ -329,7 +367,7 @@ def needs_as_of(policy: Policy) -> bool:
     """Whether anything in a policy looks at the as-of date."""
     if any(rule.attested for rule in policy.rules.values()):
         return True
-    return any("$as_of" in file.read_text(encoding="utf-8") for file in policy.folder.glob("*.yaml"))
+    return policy.uses_as_of
 
 
 def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:
@@ -366,34 +404,26 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> Sequence[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
-    return judged_by(compiled, tables, engine).judgements
+    return judged_by(ready, tables, engine).judgements
 
 
-def judged_by(
-    compiled: Compiled,
-    tables: Tables,
-    engine: str,
-    waivers: Sequence[Claim] = (),
-    as_of: str | None = None,
-) -> Judging:
+def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim] = ()) -> Judging:
     """What each norm of a policy makes of the records, and the facts behind it."""
-    split = readings(compiled.program)
-    if not compiled.norms:
-        return Judging(compiled, split, {}, (), as_of)
-    relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
-    if compiled.flaws is not None:
-        relations[compiled.flaws] = None
-    wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
-    program = needed(split.program, wanted)
-    rows = rows_by_relation(tables, program.relations)
-    facts = evaluator(engine)(program, rows, wanted)
-    rules = compiled.policy.rules
+    if not ready.norms:
+        return Judging(ready, {}, ())
+    rows = rows_by_relation(tables, ready.basis.reads)
+    if engine == "memory":
+        facts = ready.in_memory(rows)
+    else:
+        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    rules, as_of = ready.policy.rules, ready.setting.as_of
     judgements = [
-        judge(norm, split, facts, accepting(waivers, rules[norm.rule], as_of)) for norm in compiled.norms
+        judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
+        for norm in ready.norms
     ]
-    return Judging(compiled, split, facts, judgements, as_of)
+    return Judging(ready, facts, judgements)
 
 
 def chosen_engine(name: str, tables: Tables) -> str:
@@ -420,7 +450,7 @@ def evaluator(name: str) -> Evaluate:
     raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
 
 
-def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:
+def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:
     """The rows of the base relations, and of their possible readings where they have one."""
     out: dict[str, list[Row]] = {}
     for name, table in tables.items():

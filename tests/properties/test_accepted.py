@@ -28,7 +28,7 @@ class Accepted(Outcome):
     values: frozenset[Value]
 
     def judged(self, norm: Norm) -> Judgement:
-        return judge(norm, self.split, self.facts, self.accepts)
+        return judge(norm, self.split.outline(), self.facts, self.accepts)
 
     def accepts(self, case: Mapping[str, Value]) -> bool:
         return high(self.name) not in case and case.get(self.name) in self.values
