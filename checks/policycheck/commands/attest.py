@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policycheck.commands.run import settings
+from policycheck.commands.run import values_set
 from policycheck.commands.shared import write, write_all
 from policycheck.errors import AnswersError, Problem, UsageError
 
@@ -48,7 +48,8 @@ def attest(
     from policycheck.attest.questionnaire import SUFFIXES
     from policycheck.attest.questions import questions_of
     from policycheck.progress import shown_progress
-    from policycheck.run import checked_parameters, prepared
+    from policycheck.run import prepared
+    from policycheck.settings import checked_parameters
 
     if read is None and output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"`{output}`: a questionnaire ends in {' or '.join(SUFFIXES)}")
@@ -59,7 +60,7 @@ def attest(
     with shown_progress() as progress:
         ready = prepared(records, policy, as_of=as_of, progress=progress)
         progress("evaluating")
-        questions = questions_of(ready, checked_parameters(ready.current, settings(set_ or [])))
+        questions = questions_of(ready, checked_parameters(ready.current, values_set(set_ or [])))
     if read is None:
         ask(ready, questions, role, output)
     else:
