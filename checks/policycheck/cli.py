@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
 from policycheck.commands.run import run
@@ -44,5 +45,14 @@ def main(
     pass
 
 
-for command in (run, compare, verify, coverage, test, schema):
+COMMANDS = (
+    run,
+    attest,
+    compare,
+    verify,
+    coverage,
+    test,
+    schema,
+)
+for command in COMMANDS:
     app.command()(told(command))
