@@ -10,12 +10,13 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from policycheck_engine import Row, Value, canonical, nearest
+from policycheck_engine.memory import no_collection
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
 
@@ -29,6 +30,9 @@ from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.register import Entry, Judging, register
+from policycheck.settings import NOTHING_SET, SettingsFile, checked_parameters, read_settings, settings_for
+from policycheck.waivers import Claim, accepting
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
@@ -63,6 +67,7 @@ class Asked:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    settings: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class Result:
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
+    `engine` is what evaluated; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -99,6 +105,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,6 +116,7 @@ class Result:
         return result_as_json(self)
 
 
+@no_collection()
 def run(
     path: str | Path,
     policy: str | None = None,
@@ -119,7 +127,9 @@ def run(
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
+    settings: str | Path | None = None,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -131,13 +141,23 @@ def run(
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
+    settings    the school's own file: values for parameters, which `parameters` come before, and waivers
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
     """
     asked = Asked(
-        Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+        Path(path).as_posix(),
+        policy,
+        as_of,
+        dict(parameters or {}),
+        tuple(sections),
+        tuple(only),
+        keep_going,
+        None if settings is None else Path(settings).as_posix(),
     )
+    own = None if settings is None else read_settings(Path(settings))
     records = prepared(
         Path(path),
         policy,
@@ -145,27 +165,32 @@ def run(
         as_if_in_force=as_if_in_force,
         keep_going=keep_going,
         engine=engine,
+        unfinished=unfinished,
         progress=progress,
     )
-    return judged(records, asked, progress)
+    return judged(records, asked, own, progress)
 
 
-def judged(records: Prepared, asked: Asked, progress: Progress = lambda stage: None) -> Result:
-    """The result of records that are prepared."""
+@no_collection()
+def judged(
+    records: Prepared, asked: Asked, own: SettingsFile | None = None, progress: Progress = lambda stage: None
+) -> Result:
+    """The result of records that are prepared, with the school's own settings if it has any."""
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
-    overridden = checked_parameters(current, asked.parameters)
+    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
     ready = [
         ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    facts = [(version, evaluate(version, tables, records.engine)) for version in ready]
+    judgings = [judged_by(version, tables, records.engine, school.waivers) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for version, norms in reversed(facts):
-        made, more = findings_of(version, norms, tables)
+    for judging in reversed(judgings):
+        made, more = findings_of(judging.ready, judging.judgements, tables, school.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -177,8 +202,9 @@ def judged(records: Prepared, asked: Asked, progress: Progress = lambda stage: N
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
+        waivers=register(school.waivers, judgings, tables),
         overridden=overridden,
-        hashes=hashes(Path(asked.records), policies),
+        hashes={**hashes(Path(asked.records), policies), **({"settings": own.sha256} if own else {})},
     )
 
 
@@ -190,6 +216,7 @@ def prepared(
     as_if_in_force: bool = False,
     keep_going: bool = False,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
     """Records that were read and checked, and the policy that judges them; arguments as of `run`.
@@ -203,11 +230,8 @@ def prepared(
     else:
         pack = find_pack(policy, None if policy else school_named(source))
         model, loaded = model_of(pack.versions[-1][1]), {}
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
+    raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
-    problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, path, problems)
@@ -217,10 +241,30 @@ def prepared(
         windows: list[Window] = [(None, None, pack.versions[-1][1])]
     else:
         windows = versions_in_force(pack, info, tables, model)
-    policies = [(loaded.get(f) or load_policy(f, model), first, until) for first, until, f in windows]
+    policies = [
+        (loaded.get(folder) or load_policy(folder, model, unfinished), first, until)
+        for first, until, folder in windows
+    ]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine)
+
+
+def read_and_checked(
+    source: Source, model: RecordModel, progress: Progress
+) -> tuple[Raw, Tables, list[Problem]]:
+    """The records and their tables, and all that is wrong with them. They are read by their types first,
+    which is fast; if anything is amiss, a second time, by what tells where and why."""
+    typed = source.typed(model)
+    if typed is not None:
+        progress("checking")
+        tables, problems = check_records(typed, model)
+        if not problems:
+            return typed, tables, []
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    return raw, tables, problems + found
 
 
 def checked_whole(
@@ -266,11 +310,10 @@ def school_named(source: Source) -> str | None:
     """The school that the records name in their frame, if they do."""
     model = load_model(shipped() / "records.yaml")
     frame = model.frame.school
-    raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
-    table = raw.get(frame["relation"]) if frame else None
-    if frame is None or table is None or not table.rows:
+    if frame is None:
         return None
-    value = table.rows[0].get(frame["field"])
+    raw = source.typed(model) or read_records(source, None, {frame["relation"]})[0]
+    value = raw[frame["relation"]].first(frame["field"]) if frame["relation"] in raw else None
     return str(value) if value is not None else None
 
 
@@ -400,48 +443,26 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The overriding values, each of its parameter's kind."""
-    out: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in policy.parameters:
-            hint = nearest(name, policy.parameters)
-            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
-        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
-    return out
-
-
-def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
-    """A value given for a parameter, as a value of the same kind as its usual one."""
-    if isinstance(usual, list):
-        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
-    try:
-        if isinstance(usual, bool):
-            value = {"true": True, "false": False}.get(str(value).lower(), value)
-            if not isinstance(value, bool):
-                raise ValueError
-        elif isinstance(usual, int | float):
-            number = float(value)
-            value = int(number) if number.is_integer() and isinstance(usual, int) else number
-        else:
-            value = str(value)
-    except ValueError:
-        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
-    if choices and value not in choices:
-        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
-    return value
-
-
-def evaluate(ready: Ready, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
+    return judged_by(ready, tables, engine).judgements
+
+
+def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim] = ()) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it."""
     if not ready.norms:
-        return []
+        return Judging(ready, {}, ())
     rows = rows_by_relation(tables, ready.basis.reads)
     if engine == "memory":
         facts = ready.in_memory(rows)
     else:
         facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
-    return [judge(norm, ready.basis.outline, facts) for norm in ready.norms]
+    rules, as_of = ready.policy.rules, ready.setting.as_of
+    judgements = [
+        judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
+        for norm in ready.norms
+    ]
+    return Judging(ready, facts, judgements)
 
 
 def chosen_engine(name: str, tables: Tables) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from policycheck_engine import Value
 
+from policycheck.errors import Problem
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
 
@@ -69,6 +70,16 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Defect:
+    """Something wrong with the document itself, and how the policy reads it all the same."""
+
+    id: str
+    clauses: tuple[str, ...]
+    says: str
+    settled: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleText:
     """A rule as it was written."""
 
@@ -121,7 +132,9 @@ class Section:
 class Policy:
     """One version of a policy, whole.
 
-    `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read from.
+    `flaws` names the definition that says what is wrong with an exception. `open` is what an unfinished one
+    still lacks; `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read
+    from.
     """
 
     id: str
@@ -137,6 +150,9 @@ class Policy:
     ranks: tuple[str, ...]
     summary: str = ""
     scene: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[Defect, ...] = ()
+    flaws: str | None = None
+    open: tuple[Problem, ...] = ()
     uses_as_of: bool = False
     key: str = ""
 
@@ -144,6 +160,11 @@ class Policy:
         """All clauses in the document's order."""
         for section in self.sections:
             yield from section.clauses
+
+    def definable(self) -> set[str]:
+        """What a clause can say it defines: definitions, parameters and fields of the records."""
+        fields = (f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields)
+        return {*self.definitions, *self.parameters, *fields}
 
     @property
     def name(self) -> str:

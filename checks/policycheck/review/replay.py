@@ -73,7 +73,7 @@ def replayed(
     else:
         earlier = prepared(path, changes.old, as_of=as_of, as_if_in_force=True, progress=step)
     asked = Asked(path.as_posix(), as_of=as_of)
-    before, after = judged(earlier, asked, step), judged(records, asked, step)
+    before, after = judged(earlier, asked, progress=step), judged(records, asked, progress=step)
     return Replay(after.records, outcomes(before), outcomes(after), tuple(by_rule(changes, before, after)))
 
 

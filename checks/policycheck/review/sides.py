@@ -20,8 +20,9 @@ from policycheck.errors import Problem, ProblemsError
 from policycheck.findings import Finding, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems
 from policycheck.policy.compile import Compiled, compile_policy
+from policycheck.policy.cone import Cone, cones_of
 from policycheck.policy.model import Policy, Setting
-from policycheck.policy.ready import Cone, cones_of, ready_of
+from policycheck.policy.ready import ready_of
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
@@ -91,6 +92,7 @@ class Side:
         return Cone(
             frozenset().union(*(c.relations for c in cones)),
             frozenset().union(*(c.columns for c in cones)),
+            frozenset().union(*(c.definitions for c in cones)),
             {name: domain for c in cones for name, domain in c.domains.items()},
         )
 
