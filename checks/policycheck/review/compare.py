@@ -213,9 +213,12 @@ def head_changes(versions: Versions) -> Iterator[Change]:
     if old.school != new.school:
         was, now = old.school or "any", new.school or "any"
         yield Change("school", "school", f"judges the records of {now}, was {was}", old.school, new.school)
-    ranks = [next(iter(versions.clauses.get(c, ())), c) for c in old.ranks]
-    if ranks != list(new.ranks):
+    if today(versions, old.ranks) != list(new.ranks):
         yield Change("rank", "ranks", list_edits(old.ranks, new.ranks), list(old.ranks), list(new.ranks))
+    yield from defect_changes(versions)
+    if versions.relations.get(old.flaws or "", old.flaws) != new.flaws:
+        says = f"what is wrong with an exception: now {new.flaws or 'nothing'}, was {old.flaws or 'nothing'}"
+        yield Change("definition", "flaws", says, old.flaws, new.flaws)
     before, after = ({s.id: s.heading for s in p.sections} for p in (old, new))
     for name in [s for s in after if s not in before]:
         yield Change("added", name, f"section {name} is new", None, after[name])
@@ -225,3 +228,25 @@ def head_changes(versions: Versions) -> Iterator[Change]:
         yield Change("wording", name, f"heading of section {name} reworded", before[name], after[name])
     if [s for s in before if s in after] != [s for s in after if s in before]:
         yield Change("moved", "sections", "the sections stand in another order", list(before), list(after))
+
+
+def defect_changes(versions: Versions) -> Iterator[Change]:
+    """What is wrong with the document itself, and how it is read all the same."""
+    before, after = ({d.id: d for d in p.defects} for p in (versions.old, versions.new))
+    for name in dict.fromkeys([*before, *after]):
+        old, new, what = before.get(name), after.get(name), f"defect {name}"
+        if old is None or new is None:
+            says = "is on file now" if old is None else "is no longer on file"
+            yield Change("wording", what, f"defect {name} {says}")
+            continue
+        for key in ("says", "settled"):
+            was, now = squeezed(getattr(old, key)), squeezed(getattr(new, key))
+            if was != now:
+                yield Change("wording", what, f"defect {name} is put otherwise", was, now)
+        if sorted(today(versions, old.clauses)) != sorted(new.clauses):
+            yield Change("wording", what, f"defect {name} touches: {list_edits(old.clauses, new.clauses)}")
+
+
+def today(versions: Versions, clauses: Sequence[str]) -> list[str]:
+    """The ids that clauses of the old version have now."""
+    return [next(iter(versions.clauses.get(clause, ())), clause) for clause in clauses]
