@@ -7,11 +7,13 @@ written as Python in steps that can be kept (`steps`) and taken again on other r
 from __future__ import annotations
 
 import gc
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from operator import itemgetter
 from types import CodeType
 from typing import Any
@@ -146,6 +148,8 @@ class World:
                 return indexed(self.facts[name], places)
             case "keys":
                 return keys(self.facts[name], places)
+            case "range":
+                return between(indexed(self.facts[name], places[0]), places[1], places[2])
             case "given":
                 return self.given.get(name, places[0])
             case "days":
@@ -175,6 +179,8 @@ def as_set(rows: Collection[Row]) -> set[Row]:
 def indexed(rows: Collection[Row], places: Sequence[Any]) -> Index:
     """Rows by the values at some places: the value itself for one, a tuple for several."""
     index: defaultdict[object, list[Row]] = defaultdict(list)
+    if not places:
+        return {(): list(rows)}
     if len(places) == 1:
         (place,) = places
         for row in rows:
@@ -183,6 +189,38 @@ def indexed(rows: Collection[Row], places: Sequence[Any]) -> Index:
         for key, row in zip(map(itemgetter(*places), rows), rows, strict=True):
             index[key].append(row)
     return index
+
+
+FEW = 64
+"""So many rows are gone through faster than they are searched."""
+
+
+def between(index: Index, below: int | None, above: int | None) -> Callable[..., Collection[Row]]:
+    """A function of a key and two bounds: at least those rows of the key whose value at `below` is not
+    above the upper bound and whose value at `above` is not below the lower one. Unknowns are between."""
+    prepared: dict[object, tuple[list[Row], list[Any], list[Any], list[Row]]] = {}
+    places = [place for place in (below, above) if place is not None]
+
+    def prepare(rows: list[Row]) -> tuple[list[Row], list[Any], list[Any], list[Row]]:
+        vague = [row for row in rows if any(row[place] is None for place in places)]
+        known = [row for row in rows if all(row[place] is not None for place in places)]
+        known.sort(key=itemgetter(places[0]))
+        firsts: list[Any] = [row[places[0]] for row in known]
+        lasts: list[Any] = [row[places[-1]] for row in known]
+        return known, firsts, list(accumulate(lasts, max)), vague
+
+    def find(key: object, upper: Value, lower: Value) -> Collection[Row]:
+        rows = index.get(key, ())
+        if len(rows) < FEW:
+            return rows
+        if key not in prepared:
+            prepared[key] = prepare(list(rows))
+        known, firsts, highest, vague = prepared[key]
+        start = 0 if above is None or lower is None else bisect_left(highest, lower)
+        end = len(known) if below is None or upper is None else bisect_right(firsts, upper)
+        return known[start:end] + vague
+
+    return find
 
 
 def keys(rows: Collection[Row], places: Sequence[Any]) -> set[Any]:

@@ -7,8 +7,9 @@ each of its parameters stands for. It says nothing of any records, so that it ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from typing import Literal as OneOf
 
 from policycheck_engine.functions import FUNCTIONS
@@ -39,10 +40,11 @@ OPERATOR = {"=": "==", "!=": "!="}
 DEEPEST = 15
 """So many loops inside each other; Python allows a few more, and what is deeper is a function of its own."""
 
-Need = tuple[OneOf["rows", "index", "keys", "add", "between", "days", "given"], str, tuple[object, ...]]
+Kind = OneOf["rows", "index", "keys", "range", "add", "between", "days", "given"]
+Need = tuple[Kind, str, tuple[Any, ...]]
 """What a parameter stands for: the rows of a relation; its rows by the values at some places, or those
-values alone; a function that counts by a calendar, or the days of all of them; or a named constant, with
-the value it had when the function was written."""
+values alone; a function that finds rows by such values and between two bounds; a function that counts by
+a calendar, or the days of all of them; or a named constant, with the value it had when this was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,14 @@ Env = dict[str, Name]
 
 @dataclass
 class Block:
-    """Lines of a function while it is being written, at some depth."""
+    """Lines of a function while it is being written, at some depth.
+
+    `again` says that what comes next is done many times; `first` that the first match ends it all.
+    """
 
     depth: int
-    deeper: str = "{}()"
+    again: bool = True
+    first: bool = False
     lines: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     loops: int = 0
@@ -78,9 +84,12 @@ class Block:
     def loop(self, row: str, rows: str) -> None:
         """Go on for each of some rows."""
         self.loops += 1
+        self.again = True
         if self.loops % DEEPEST == 0:
             name = f"deeper{self.loops}"
-            self.last.append("    " * self.depth + self.deeper.format(name))
+            self.last.append(
+                "    " * self.depth + (f"if {name}(): return True" if self.first else f"{name}()")
+            )
             self.add(f"def {name}():")
             self.depth += 1
         self.add(f"for {row} in {rows}:")
@@ -135,13 +144,13 @@ class Writer:
         self.count += 1
         return f"{letter}{self.count}"
 
-    def need(self, kind: str, name: str, places: tuple[object, ...] = ()) -> str:
+    def need(self, kind: Kind, name: str, places: tuple[Any, ...] = ()) -> str:
         """The parameter for something that is asked for."""
-        return self.needs.setdefault((kind, name, places), f"p{len(self.needs)}")  # type: ignore[arg-type]
+        return self.needs.setdefault((kind, name, places), f"p{len(self.needs)}")
 
     def rule(self, rule: Rule) -> list[str]:
         """The loops that add the rows of one rule."""
-        block = Block(0)
+        block = Block(0, again=False)
         wanted = {v.name for _, term in rule.args for v in variables(term)}
         env = self.body(rule.body, {}, block, wanted)
         row = "".join(f"{self.term(t, env, block).text}, " for _, t in rule.args)
@@ -163,7 +172,7 @@ class Writer:
             chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses)))
             left.remove(chosen)
             uses.subtract(chosen.names)
-            self.literal(chosen.literal, env, block, uses)
+            self.literal(chosen.literal, env, block, uses, [p.literal for p in left])
             lacking -= chosen.gives
         return env
 
@@ -180,10 +189,13 @@ class Writer:
             return (3, -known - constants)
         return (4, self.size(literal.relation) // 8**constants)
 
-    def literal(self, literal: Literal, env: Env, block: Block, uses: Counter[str]) -> None:
+    def literal(
+        self, literal: Literal, env: Env, block: Block, uses: Counter[str], left: Sequence[Literal]
+    ) -> None:
+        """Write a literal; `left` are those that come after it."""
         match literal:
             case Atom():
-                self.atom(literal, env, block, uses)
+                self.atom(literal, env, block, uses, left)
             case Bind():
                 env[literal.var.name] = self.keep(self.term(literal.term, env, block), block)
             case Aggregate():
@@ -191,7 +203,7 @@ class Writer:
             case _:
                 block.require(self.test(literal, env, block))
 
-    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str]) -> None:
+    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str], left: Sequence[Literal]) -> None:
         """A loop over the rows that match, or a test when nothing of them is used."""
         relation = self.relations[atom.relation]
         row = self.fresh("t")
@@ -223,7 +235,10 @@ class Writer:
         if not alike and not any(uses[name] for name in found):
             block.require(self.some(atom.relation, strict))
             return
-        block.loop(row, self.candidates(atom.relation, strict, loose))
+        bounds = self.bounds(atom, env, left) if block.again and not loose else {}
+        if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
+            bounds = {}
+        block.loop(row, self.candidates(atom.relation, strict, loose, bounds))
         for here, value in alike:
             block.require(compared("=", here, value, atom.sure))
         for name, here in found.items():
@@ -236,8 +251,18 @@ class Writer:
             return self.need("rows", relation)
         return f"{key(strict)} in {self.need('keys', relation, places(strict))}"
 
-    def candidates(self, relation: str, strict: list[tuple[int, str]], loose: list[tuple[int, Name]]) -> str:
+    def candidates(
+        self,
+        relation: str,
+        strict: list[tuple[int, str]],
+        loose: list[tuple[int, Name]],
+        bounds: Mapping[str, tuple[int, str]],
+    ) -> str:
         """The rows that can match: by an index where there are values to look up."""
+        if bounds:
+            below, above = bounds.get("<", (None, None)), bounds.get(">", (None, None))
+            find = self.need("range", relation, (places(strict), below[0], above[0]))
+            return f"{find}({key(strict)}, {below[1]}, {above[1]})"
         if strict:
             return f"{self.need('index', relation, places(strict))}.get({key(strict)}, EMPTY)"
         rows = self.need("rows", relation)
@@ -245,6 +270,25 @@ class Writer:
             place, value = loose[0]
             return f"may({self.need('index', relation, (place,))}, {rows}, {value.text})"
         return rows
+
+    def bounds(self, atom: Atom, env: Env, left: Sequence[Literal]) -> dict[str, tuple[int, str]]:
+        """What the columns of an atom must lie below and above, by tests that are still to come: for each
+        side a place and a value that is known already."""
+        relation = self.relations[atom.relation]
+        own = {t.name: relation.index(n) for n, t in atom.args if isinstance(t, Var) and t.name not in env}
+        found: dict[str, tuple[int, str]] = {}
+        for literal in left:
+            if not isinstance(literal, Compare) or literal.op in ("=", "!="):
+                continue
+            for mine, other, side in (
+                (literal.left, literal.right, literal.op[0]),
+                (literal.right, literal.left, "<" if literal.op[0] == ">" else ">"),
+            ):
+                known = isinstance(other, Const) or (isinstance(other, Var) and other.name in env)
+                if known and isinstance(mine, Var) and mine.name in own:
+                    value = self.term(other, env, Block(0))
+                    found.setdefault(side, (own[mine.name], value.text))
+        return found
 
     def keep(self, value: Name, block: Block) -> Name:
         """A name for a value, so that it is worked out once."""
@@ -283,12 +327,12 @@ class Writer:
         """Whether a body has a match."""
         if all(isinstance(x, Compare | Member) for x in body):
             return "(" + (" and ".join(self.test(x, env, block) for x in body) or "True") + ")"
-        simple = self.looked_up(body, env, block)
+        simple = self.only_tests(body, env)
         if simple is not None:
             return simple
         given, inside = self.inner(names_in(body), env)
         name = self.fresh("exists")
-        inner = Block(1, "if {}(): return True")
+        inner = Block(1, first=True)
         self.body(body, inside, inner)
         inner.add("return True")
         self.functions += [f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
@@ -301,28 +345,38 @@ class Writer:
         inside |= {n: Name(f"o{i}", v.unknown) for i, (n, v) in enumerate(passed.items())}
         return ", ".join(v.text for v in passed.values()), inside
 
-    def looked_up(self, body: Body, env: Env, block: Block) -> str | None:
-        """The test of an index, when a body is one atom whose values are all known or do not matter."""
-        if len(body) != 1 or not isinstance(body[0], Atom):
+    def only_tests(self, body: Body, env: Env) -> str | None:
+        """A body as one expression, when it has neither loops nor values of its own."""
+        if not self.are_tests(body, env):
             return None
-        atom = body[0]
-        relation = self.relations[atom.relation]
-        strict: list[tuple[int, str]] = []
+        inner = Block(0)
+        self.body(body, env, inner)
+        return "(" + " and ".join(line.strip()[3:-1] for line in inner.lines) + ")"
+
+    def are_tests(self, body: Body, env: Env) -> bool:
+        """Whether the literals of a body look up an index and no more, each for itself."""
+        uses = Counter(name for part in parts(body) for name in part.names)
+        return all(self.is_test(literal, env, uses) for literal in body)
+
+    def is_test(self, literal: Literal, env: Env, uses: Counter[str]) -> bool:
+        """Whether a literal is an atom whose values are known or used nowhere, or the negation of such."""
+        if isinstance(literal, Not):
+            return self.are_tests(literal.body, env)
+        if not isinstance(literal, Atom):
+            return False
+        columns = {c.name: c for c in self.relations[literal.relation].columns}
         own: set[str] = set()
-        for column, term in atom.args:
-            place = relation.index(column)
-            if isinstance(term, Var) and term.name not in env and term.name not in own:
+        for column, term in literal.args:
+            if isinstance(term, Call):
+                return False
+            if isinstance(term, Const) or term.name in env:
+                if not literal.sure or columns[column].unknown:
+                    return False
+            elif term.name in own or uses[term.name] > 1:
+                return False
+            else:
                 own.add(term.name)
-                continue
-            if any(v.name not in env for v in variables(term)):
-                return None
-            value = self.term(term, env, block)
-            if relation.columns[place].unknown and (value.unknown or not atom.sure):
-                return None
-            if value.unknown and not atom.sure:
-                return None
-            strict.append((place, value.text))
-        return f"({self.some(atom.relation, strict)})"
+        return True
 
     # Terms
 
@@ -342,7 +396,7 @@ class Writer:
         args = [self.keep(arg, block) if arg.unknown else arg for arg in args]
         function = f"f_{term.function}"
         if term.calendar:
-            function = self.need(term.function, term.calendar)
+            function = self.need("add" if term.function == "add" else "between", term.calendar)
         text = f"{function}({', '.join(a.text for a in args)})"
         unknown = [a.text for a in args if a.unknown]
         if unknown:
@@ -400,11 +454,13 @@ def places(strict: list[tuple[int, str]]) -> tuple[int, ...]:
 def key(strict: list[tuple[int, str]]) -> str:
     """What to look up in an index: one value, or several in the order of their places."""
     values = [text for _, text in sorted(strict)]
-    return values[0] if len(values) == 1 else f"({', '.join(values)})"
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"  # without any, the empty tuple
 
 
 def compared(op: str, left: Name, right: Name, sure: bool) -> str:
     """A comparison; of an unknown nothing is sure and everything possible."""
+    if op == "=" and left == right:
+        return f"{left.text} is not None" if left.unknown and sure else "True"
     test = f"{left.text} {OPERATOR.get(op, op)} {right.text}"
     unknown = [n.text for n in (left, right) if n.unknown]
     if not unknown:
