@@ -20,8 +20,9 @@ from typing import Any
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
+from policycheck_engine.narrow import narrowed
 from policycheck_engine.program import Program
-from policycheck_engine.specialise import Need, written
+from policycheck_engine.specialise import Guess, Need, written
 from policycheck_engine.strata import recursive, strata
 from policycheck_engine.values import Row, Value
 
@@ -40,7 +41,7 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
     """
     with no_collection():
         world = World(counted_by(program), tables)
-        for step in steps(program, world.size):
+        for step in steps(program, wanted, world.guess):
             world.take(step)
         return world.only(wanted)
 
@@ -57,14 +58,15 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def steps(program: Program, size: Callable[[str], int]) -> Iterator[Step]:
-    """The program as steps. Each is written when its turn comes, since by then the sizes of all that it
-    reads are known; they decide how fast it is, never what it gives."""
+def steps(program: Program, wanted: Collection[str], guess: Guess) -> Iterator[Step]:
+    """The program as steps. Each is written when its turn comes, since by then it is known how many rows
+    there are of all that it reads."""
+    program = narrowed(program, wanted)
     loops, heads = recursive(program), program.heads
     for group in strata(program):
         functions = []
         for head in group:
-            source, needs = written(heads[head], program.relations, size)
+            source, needs = written(heads[head], program.relations, guess)
             functions.append((head, compile(source, f"<{head}>", "exec"), needs))
         yield not loops.isdisjoint(group), tuple(functions)
 
@@ -106,9 +108,12 @@ class World:
         self.scope: dict[str, Any] = {f"f_{name}": f.call for name, f in FUNCTIONS.items()}
         self.scope |= {"EMPTY": (), "may": may, "cache": cache, "aggregated": aggregated}
 
-    def size(self, relation: str) -> int:
-        """The number of rows of a relation, as far as it is known."""
-        return len(self.facts.get(relation, ()))
+    def guess(self, relation: str, places: tuple[int, ...]) -> float:
+        """How many rows of a relation have the same values at some places, on average."""
+        rows = self.facts.get(relation, ())
+        if not rows or not places:
+            return len(rows)
+        return len(rows) / len(self.thing(("keys", relation, places)))
 
     def only(self, wanted: Iterable[str]) -> dict[str, set[Row]]:
         """The facts of some relations."""

@@ -7,7 +7,7 @@ each of its parameters stands for. It says nothing of any records, so that it ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from typing import Literal as OneOf
@@ -32,6 +32,7 @@ from policycheck_engine.program import (
     Var,
     names_in,
     taken,
+    terms,
     variables,
 )
 
@@ -45,6 +46,11 @@ Need = tuple[Kind, str, tuple[Any, ...]]
 """What a parameter stands for: the rows of a relation; its rows by the values at some places, or those
 values alone; a function that finds rows by such values and between two bounds; a function that counts by
 a calendar, or the days of all of them; or a named constant, with the value it had when this was written."""
+
+
+Guess = Callable[[str, tuple[int, ...]], float]
+"""Tells how many rows of a relation have the same values at some places, on average; it decides what comes
+first, and so how fast a rule is, never what it gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,11 @@ Env = dict[str, Name]
 class Block:
     """Lines of a function while it is being written, at some depth.
 
-    `again` says that what comes next is done many times; `first` that the first match ends it all.
+    `times` is a guess how often what comes next is done; `first` says that the first match ends it all.
     """
 
     depth: int
-    again: bool = True
+    times: float = 1
     first: bool = False
     lines: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
@@ -84,7 +90,6 @@ class Block:
     def loop(self, row: str, rows: str) -> None:
         """Go on for each of some rows."""
         self.loops += 1
-        self.again = True
         if self.loops % DEEPEST == 0:
             name = f"deeper{self.loops}"
             self.last.append(
@@ -101,17 +106,14 @@ class Block:
 
 
 def written(
-    rules: Iterable[Rule], relations: Mapping[str, Relation], size: Callable[[str], int]
+    rules: Iterable[Rule], relations: Mapping[str, Relation], guess: Guess
 ) -> tuple[str, tuple[Need, ...]]:
-    """The source of `derive` for all rules of a relation, and what to call it with.
-
-    `size` tells roughly how many rows a relation has, which decides what to begin with.
-    """
+    """The source of `derive` for all rules of a relation, and what to call it with."""
     rules = list(rules)
     copied = copy_of(rules[0], relations) if len(rules) == 1 else None
     if copied is not None:
         return "def derive(p0):\n    return set(p0)\n", (("rows", copied, ()),)
-    writer = Writer(relations, size)
+    writer = Writer(relations, guess)
     loops = [line for rule in rules for line in writer.rule(rule)]
     head = f"def derive({', '.join(writer.needs.values())}):"
     body = [*writer.fixed, *writer.functions, "out = set()", "add = out.add", *loops, "return out"]
@@ -134,7 +136,7 @@ class Writer:
     """Writes the function of one relation."""
 
     relations: Mapping[str, Relation]
-    size: Callable[[str], int]
+    guess: Guess
     needs: dict[Need, str] = field(default_factory=dict)
     fixed: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -150,7 +152,7 @@ class Writer:
 
     def rule(self, rule: Rule) -> list[str]:
         """The loops that add the rows of one rule."""
-        block = Block(0, again=False)
+        block = Block(0)
         wanted = {v.name for _, term in rule.args for v in variables(term)}
         env = self.body(rule.body, {}, block, wanted)
         row = "".join(f"{self.term(t, env, block).text}, " for _, t in rule.args)
@@ -169,29 +171,42 @@ class Writer:
         uses.update(wanted)
         while left:
             ready = [p for p in left if not p.needs & lacking]
-            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses)))
+            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses, block.times)))
             left.remove(chosen)
             uses.subtract(chosen.names)
-            self.literal(chosen.literal, env, block, uses, [p.literal for p in left])
+            self.literal(chosen.literal, env, block, uses, left)
             lacking -= chosen.gives
         return env
 
-    def cost(self, part: Part, env: Env, uses: Counter[str]) -> tuple[int, int]:
-        """What to do next: what can be tested, then what an index finds, then the smallest relation."""
+    def cost(self, part: Part, env: Env, uses: Counter[str], times: float) -> tuple[int, float]:
+        """What to do next: what can be tested, by how long that takes; then the atom whose index and rows are
+        the least work, those first that have to do with what is known."""
         literal = part.literal
-        if not isinstance(literal, Atom):
-            return ({Compare: 0, Member: 0, Bind: 0, Not: 1, Either: 1, Aggregate: 2}[type(literal)], 0)
-        known = sum(isinstance(t, Var) and t.name in env for _, t in literal.args)
-        constants = sum(not isinstance(t, Var) for _, t in literal.args)
-        if known and all(name in env or uses[name] == 1 for name in part.names):
-            return (1, -1)
-        if known:
-            return (3, -known - constants)
-        return (4, self.size(literal.relation) // 8**constants)
+        match literal:
+            case Compare() | Member() | Bind():
+                return (1, 2) if any(isinstance(t, Call) for t in terms(literal)) else (0, 0)
+            case Not() | Either():
+                return (1, 3)
+            case Aggregate():
+                return (3, 0)
+        relation = self.relations[literal.relation]
+        known = [n for n, t in literal.args if not isinstance(t, Var) or t.name in env]
+        joined = any(isinstance(t, Var) and t.name in env for _, t in literal.args)
+        if joined and all(name in env or uses[name] == 1 for name in part.names):
+            return (1, 1)
+        found = self.found(literal, env)
+        work = found * times + (self.guess(relation.name, ()) if known else 0)
+        if not joined:
+            return (5, work)
+        return (2 if found <= 1 else 4, work)
 
-    def literal(
-        self, literal: Literal, env: Env, block: Block, uses: Counter[str], left: Sequence[Literal]
-    ) -> None:
+    def found(self, atom: Atom, env: Env) -> float:
+        """A guess how many rows of an atom match."""
+        relation = self.relations[atom.relation]
+        known = [n for n, t in atom.args if not isinstance(t, Var) or t.name in env]
+        return self.guess(atom.relation, tuple(sorted(relation.index(n) for n in known)))
+
+    def literal(self, literal: Literal, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
         """Write a literal; `left` are those that come after it."""
         match literal:
             case Atom():
@@ -203,7 +218,7 @@ class Writer:
             case _:
                 block.require(self.test(literal, env, block))
 
-    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str], left: Sequence[Literal]) -> None:
+    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
         """A loop over the rows that match, or a test when nothing of them is used."""
         relation = self.relations[atom.relation]
         row = self.fresh("t")
@@ -232,18 +247,50 @@ class Writer:
                 if value.unknown and here.unknown:
                     block.require(f"{value.text} is not None")
                 strict.append((place, value.text))
-        if not alike and not any(uses[name] for name in found):
+        used = [name for name in found if uses[name]]
+        if not alike and not used:
             block.require(self.some(atom.relation, strict))
             return
-        bounds = self.bounds(atom, env, left) if block.again and not loose else {}
+        if not alike and self.one_of(atom, strict, used, uses, block, left):
+            return
+        bounds = self.bounds(atom, env, left) if block.times > 1 and not loose else {}
         if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
             bounds = {}
+        times = self.found(atom, env) * block.times
         block.loop(row, self.candidates(atom.relation, strict, loose, bounds))
+        block.times = max(times, 1)
         for here, value in alike:
             block.require(compared("=", here, value, atom.sure))
         for name, here in found.items():
             if uses[name]:
                 env[name] = here if uses[name] == 1 else self.keep(here, block)
+
+    def one_of(
+        self,
+        atom: Atom,
+        strict: list[tuple[int, str]],
+        used: list[str],
+        uses: Counter[str],
+        block: Block,
+        left: list[Part],
+    ) -> bool:
+        """Write an atom of which one value is used, and only to be one of a few, as so many lookups."""
+        if len(used) != 1 or uses[used[0]] != 1:
+            return False
+        part = next(p for p in [*left, None] if p is None or used[0] in p.names)
+        if part is None or not isinstance(part.literal, Member) or not strict:
+            return False
+        member = part.literal
+        place = next(self.place(atom, n) for n, t in atom.args if isinstance(t, Var) and t.name == used[0])
+        if self.relations[atom.relation].columns[place].unknown or any(c.name for c in member.values):
+            return False
+        found = (self.some(atom.relation, [*strict, (place, repr(c.value))]) for c in member.values)
+        block.require(" or ".join(found) or "False")
+        left.remove(part)
+        return True
+
+    def place(self, atom: Atom, column: str) -> int:
+        return self.relations[atom.relation].index(column)
 
     def some(self, relation: str, strict: list[tuple[int, str]]) -> str:
         """Whether a relation has a row with these values."""
@@ -271,13 +318,13 @@ class Writer:
             return f"may({self.need('index', relation, (place,))}, {rows}, {value.text})"
         return rows
 
-    def bounds(self, atom: Atom, env: Env, left: Sequence[Literal]) -> dict[str, tuple[int, str]]:
+    def bounds(self, atom: Atom, env: Env, left: Iterable[Part]) -> dict[str, tuple[int, str]]:
         """What the columns of an atom must lie below and above, by tests that are still to come: for each
         side a place and a value that is known already."""
         relation = self.relations[atom.relation]
         own = {t.name: relation.index(n) for n, t in atom.args if isinstance(t, Var) and t.name not in env}
         found: dict[str, tuple[int, str]] = {}
-        for literal in left:
+        for literal in (p.literal for p in left):
             if not isinstance(literal, Compare) or literal.op in ("=", "!="):
                 continue
             for mine, other, side in (
@@ -332,7 +379,7 @@ class Writer:
             return simple
         given, inside = self.inner(names_in(body), env)
         name = self.fresh("exists")
-        inner = Block(1, first=True)
+        inner = Block(1, max(block.times, 2), first=True)
         self.body(body, inside, inner)
         inner.add("return True")
         self.functions += [f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
@@ -415,8 +462,10 @@ class Writer:
         given, inside = self.inner(names_in((literal,)), env)
         name = self.fresh("aggregate")
         lines = ["@cache", f"def {name}({parameters(inside)}):"]
-        rows, known = self.gathered(literal, literal.body, inside, lines)
-        against = self.gathered(literal, literal.against, inside, lines)[0] if literal.against else "EMPTY"
+        rows, known = self.gathered(literal, literal.body, inside, lines, block.times)
+        against = "EMPTY"
+        if literal.against:
+            against, _ = self.gathered(literal, literal.against, inside, lines, block.times)
         last = Block(1)
         window = "".join(f"{self.term(t, inside, last).text}, " for t in literal.window or ())
         if literal.kind == "count" and known:
@@ -428,10 +477,12 @@ class Writer:
         self.functions += [*lines, *last.end()]
         return self.keep(Name(f"{name}({given})", literal.kind != "count" or not known), block)
 
-    def gathered(self, literal: Aggregate, body: Body, env: Env, lines: list[str]) -> tuple[str, bool]:
+    def gathered(
+        self, literal: Aggregate, body: Body, env: Env, lines: list[str], times: float
+    ) -> tuple[str, bool]:
         """Write the loops that collect the different rows that an aggregate takes from a body: the name of
         the set, and whether all their values are known."""
-        block = Block(1)
+        block = Block(1, times)
         into = self.fresh("rows")
         block.add(f"{into} = set()")
         wanted = {v.name for t in taken(literal) for v in variables(t)}
