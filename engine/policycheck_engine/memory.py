@@ -181,18 +181,23 @@ def as_set(rows: Collection[Row]) -> set[Row]:
     return rows if isinstance(rows, set) else set(rows)
 
 
-def indexed(rows: Collection[Row], places: Sequence[Any]) -> Index:
+def indexed(rows: Collection[Row], places: Sequence[int]) -> Index:
     """Rows by the values at some places: the value itself for one, a tuple for several."""
-    index: defaultdict[object, list[Row]] = defaultdict(list)
+    index: dict[object, list[Row]] = {}
+    add = index.setdefault
     if not places:
-        return {(): list(rows)}
-    if len(places) == 1:
+        index[()] = list(rows)
+    elif len(places) == 1:
         (place,) = places
         for row in rows:
-            index[row[place]].append(row)
+            add(row[place], []).append(row)
+    elif len(places) == 2:
+        one, two = places
+        for row in rows:
+            add((row[one], row[two]), []).append(row)
     else:
         for key, row in zip(map(itemgetter(*places), rows), rows, strict=True):
-            index[key].append(row)
+            add(key, []).append(row)
     return index
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 from typing import Literal
 
@@ -125,8 +126,16 @@ def _by_case(rows: set[Row], width: int) -> ByCase:
     return found
 
 
+@cache
+def bounded(columns: tuple[str, ...]) -> bool:
+    """Whether any of the columns is one of a pair of bounds."""
+    return any(name[-1] in "<>" for name in columns)
+
+
 def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     """A row as a mapping; a pair of bounds that agree is one value, else both are kept."""
+    if not bounded(columns):
+        return dict(zip(columns, row, strict=True))
     out: dict[str, Value] = {}
     for name, value in zip(columns, row, strict=True):
         if name[-1] not in "<>":
@@ -172,6 +181,11 @@ def by_subject(rows: Collection[Row], places: Sequence[int], width: int) -> Mapp
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
     """A key to sort rows by, unknowns last."""
     return tuple((value is None, str(value)) for value in row)
+
+
+def in_line(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows in order."""
+    return rows if len(rows) < 2 else sorted(rows, key=in_order)
 
 
 class _Judge:
@@ -227,8 +241,8 @@ class _Judge:
     def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
-        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
-        unclear: Counter[Verdict] = Counter(verdict for row, verdict in cases if None in row)
+        counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
+        unclear: Counter[Verdict] = Counter([verdict for row, verdict in cases if None in row])
         if vague:
             unclear["met"] = vague
         if met:
@@ -237,14 +251,14 @@ class _Judge:
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
         if outcome == "met":
             return result
-        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
+        decisive = in_line([row for row, verdict in cases if verdict == outcome])
         source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
         for row in decisive:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             result.decisive.append(named(self.columns, row))
-            result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
+            result.shown += [source.named(r) for r in in_line(rows)]
             for i, note in enumerate(self.notes):
-                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
+                result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
         result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
         return result
 
