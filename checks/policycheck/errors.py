@@ -3,6 +3,7 @@
     PolicycheckError          whatever a user can cause; every command turns it into exit code 2
     ├── UsageError            a command or a call asks for what cannot be
     ├── PolicyError           a policy folder or record model is wrong; holds all its problems
+    ├── SettingsError         a school's settings file is wrong; holds all its problems
     ├── RecordsError          the records are wrong; holds all their problems
     └── AnswersError          a questionnaire that came back is wrong; holds all its problems
 
@@ -55,6 +56,10 @@ class ProblemsError(PolicycheckError):
 
 class PolicyError(ProblemsError):
     """A policy folder or a record model is wrong."""
+
+
+class SettingsError(ProblemsError):
+    """A school's settings file is wrong."""
 
 
 class RecordsError(ProblemsError):

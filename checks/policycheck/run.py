@@ -10,7 +10,7 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.register import Entry, Judging, register
+from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
+from policycheck.waivers import Claim, accepting
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
@@ -62,6 +65,7 @@ class Asked:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    settings: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Result:
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
+    `engine` is what evaluated; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -98,6 +103,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,6 +124,7 @@ def run(
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
+    settings: str | Path | None = None,
     engine: str = "auto",
     unfinished: bool = False,
     progress: Progress = lambda stage: None,
@@ -130,14 +137,23 @@ def run(
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
+    settings    the school's own file: values for parameters, which `parameters` come before, and waivers
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
     unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
     """
     asked = Asked(
-        Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+        Path(path).as_posix(),
+        policy,
+        as_of,
+        dict(parameters or {}),
+        tuple(sections),
+        tuple(only),
+        keep_going,
+        None if settings is None else Path(settings).as_posix(),
     )
+    own = None if settings is None else read_settings(Path(settings))
     records = prepared(
         Path(path),
         policy,
@@ -149,18 +165,19 @@ def run(
     )
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
-    overridden = checked_parameters(current, asked.parameters)
+    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
     ready = [
         ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, evaluate(version, tables, records.engine)) for version in ready]
+    judged = [judged_by(version, tables, records.engine, school.waivers) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for version, norms in reversed(judged):
-        made, more = findings_of(version, norms, tables)
+    for judging in reversed(judged):
+        made, more = findings_of(judging.ready, judging.judgements, tables, school.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -172,8 +189,9 @@ def run(
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
+        waivers=register(school.waivers, judged, tables),
         overridden=overridden,
-        hashes=hashes(Path(path), policies),
+        hashes={**hashes(Path(path), policies), **({"settings": own.sha256} if own else {})},
     )
 
 
@@ -401,48 +419,26 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The overriding values, each of its parameter's kind."""
-    out: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in policy.parameters:
-            hint = nearest(name, policy.parameters)
-            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
-        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
-    return out
-
-
-def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
-    """A value given for a parameter, as a value of the same kind as its usual one."""
-    if isinstance(usual, list):
-        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
-    try:
-        if isinstance(usual, bool):
-            value = {"true": True, "false": False}.get(str(value).lower(), value)
-            if not isinstance(value, bool):
-                raise ValueError
-        elif isinstance(usual, int | float):
-            number = float(value)
-            value = int(number) if number.is_integer() and isinstance(usual, int) else number
-        else:
-            value = str(value)
-    except ValueError:
-        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
-    if choices and value not in choices:
-        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
-    return value
-
-
-def evaluate(ready: Ready, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
+    return judged_by(ready, tables, engine).judgements
+
+
+def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim] = ()) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it."""
     if not ready.norms:
-        return []
+        return Judging(ready, {}, ())
     rows = rows_by_relation(tables, ready.basis.reads)
     if engine == "memory":
         facts = ready.in_memory(rows)
     else:
         facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
-    return [judge(norm, ready.basis.outline, facts) for norm in ready.norms]
+    rules, as_of = ready.policy.rules, ready.setting.as_of
+    judgements = [
+        judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
+        for norm in ready.norms
+    ]
+    return Judging(ready, facts, judgements)
 
 
 def chosen_engine(name: str, tables: Tables) -> str:

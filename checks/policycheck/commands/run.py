@@ -33,6 +33,9 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another value for a parameter.")
     ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="The school's own file: values for parameters, and waivers.")
+    ] = None,
     section: Annotated[list[str] | None, typer.Option(help="Judge only this section.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Judge only this rule or clause.")] = None,
     keep_going: Annotated[
@@ -57,7 +60,8 @@ def run(
             records,
             policy,
             as_of=as_of,
-            parameters=settings(set_ or []),
+            parameters=values_set(set_ or []),
+            settings=settings,
             sections=section or [],
             only=only or [],
             keep_going=keep_going,
@@ -87,7 +91,7 @@ def exit_code(form: dict[str, Any], level: Level, on_incomplete: bool) -> int:
     return INCOMPLETE if on_incomplete and form["summary"]["outcomes"]["undecided"] else 0
 
 
-def settings(given: list[str]) -> dict[str, str]:
+def values_set(given: list[str]) -> dict[str, str]:
     """`name=value` options as a mapping."""
     out = {}
     for text in given:

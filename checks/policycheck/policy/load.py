@@ -16,6 +16,7 @@ from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import (
     SEVERITY,
     Clause,
+    Defect,
     Definition,
     Outcome,
     Parameter,
@@ -155,6 +156,8 @@ class _Reader:
             rules=self.rules,
             ranks=tuple(data.get("ranks", ())),
             scene=scene,
+            defects=self.defects(data, head.root),
+            flaws=self.flaws(data, head.root),
             uses_as_of=any("$as_of" in f.read_text(encoding="utf-8") for f in folder.glob("*.yaml")),
         )
         self.check_cited(policy, head.root)
@@ -176,6 +179,39 @@ class _Reader:
                 name, p["value"], p["why"], p["source"], p.get("unit", ""), choices, place
             )
         return found
+
+    def defects(self, data: Mapping[str, Any], root: Place) -> tuple[Defect, ...]:
+        found: dict[str, Defect] = {}
+        for i, d in enumerate(data.get("defects") or ()):
+            place = root / "defects" / i
+            if d["defect"] in found:
+                message = f"there are two defects `{d['defect']}`"
+                self.problems.append(
+                    (place / "defect").problem("defect-twice", message, "give one another id")
+                )
+            for j, name in enumerate(d["clauses"]):
+                if name not in self.clauses:
+                    message = f"a defect names the clause `{name}`, which is not there"
+                    hint = nearest(name, self.clauses)
+                    self.problems.append((place / "clauses" / j).problem("unknown-clause", message, hint))
+            found[d["defect"]] = Defect(d["defect"], tuple(d["clauses"]), d["says"], d["settled"])
+        return tuple(found.values())
+
+    def flaws(self, data: Mapping[str, Any], root: Place) -> str | None:
+        """The definition that says what is wrong with an exception."""
+        if "exceptions" not in data:
+            return None
+        name, place = data["exceptions"]["flaws"], root / "exceptions" / "flaws"
+        if name not in self.definitions:
+            message = f"there is no definition `{name}`"
+            self.problems.append(place.problem("unknown-name", message, nearest(name, self.definitions)))
+            return None
+        if len(self.definitions[name].gives) != 2:
+            message = f"`{name}` gives {len(self.definitions[name].gives)} fields, and flaws need two"
+            help_ = "give the id of the exception, and what is wrong with it in words"
+            self.problems.append(place.problem("wrong-flaws", message, help_))
+            return None
+        return str(name)
 
     def define(self, data: Mapping[str, Any], root: Place) -> None:
         for i, d in enumerate(data.get("definitions") or ()):

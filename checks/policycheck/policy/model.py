@@ -62,6 +62,16 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Defect:
+    """Something wrong with the document itself, and how the policy reads it all the same."""
+
+    id: str
+    clauses: tuple[str, ...]
+    says: str
+    settled: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleText:
     """A rule as it was written."""
 
@@ -104,8 +114,9 @@ class Section:
 class Policy:
     """One version of a policy, whole.
 
-    `open` is what an unfinished one still lacks; `uses_as_of` says that its files speak of `$as_of`; `key`
-    stands for all that it was read from.
+    `flaws` names the definition that says what is wrong with an exception. `open` is what an unfinished one
+    still lacks; `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read
+    from.
     """
 
     id: str
@@ -120,6 +131,8 @@ class Policy:
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[Defect, ...] = ()
+    flaws: str | None = None
     open: tuple[Problem, ...] = ()
     uses_as_of: bool = False
     key: str = ""

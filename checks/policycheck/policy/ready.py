@@ -36,6 +36,7 @@ class Basis:
     """What is kept of a policy that was made ready.
 
     `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings.
+    `flaws` is the relation with what is wrong with exceptions, and the relation that these are rows of.
     """
 
     norms: tuple[Norm, ...]
@@ -45,6 +46,7 @@ class Basis:
     reads: frozenset[str]
     cones: Mapping[str, Cone]
     calendars: Mapping[str, Counted]
+    flaws: tuple[str, str] | None = None
 
 
 @dataclass
@@ -72,6 +74,11 @@ class Ready:
     @property
     def norms(self) -> tuple[Norm, ...]:
         return self.basis.norms
+
+    def columns(self, norm: Norm, relation: str, domain: str) -> list[str]:
+        """The columns of one of a norm's relations that hold keys of another relation's rows."""
+        domains = self.cones[norm.rule].domains
+        return [c for c in self.basis.outline.names[relation] if domains.get(c) == domain]
 
     @property
     def cones(self) -> Mapping[str, Cone]:
@@ -145,6 +152,8 @@ def basis_of(compiled: Compiled) -> Basis:
     """What a compiled policy comes down to."""
     split = readings(compiled.program)
     relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
+    if compiled.flaws is not None:
+        relations[compiled.flaws] = None
     wanted = tuple(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
     program = needed(split.program, wanted)
     return Basis(
@@ -155,7 +164,15 @@ def basis_of(compiled: Compiled) -> Basis:
         reads=frozenset(program.relations) - frozenset(program.heads),
         cones=cones_of(compiled.program, compiled.norms),
         calendars=counted_by(program),
+        flaws=flaws_of(compiled),
     )
+
+
+def flaws_of(compiled: Compiled) -> tuple[str, str] | None:
+    """The relation with what is wrong with exceptions, and of which relation these are rows."""
+    if compiled.flaws is None:
+        return None
+    return compiled.flaws, str(compiled.program.relations[compiled.flaws].columns[0].domain)
 
 
 def touched_by(basis: Basis, base: Mapping[str, Relation]) -> Touched:
