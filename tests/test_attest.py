@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -31,11 +31,12 @@ from policycheck.attest.questionnaire import (
 )
 from policycheck.attest.questions import Questions, questions_of
 from policycheck.errors import Problem, UsageError
-from policycheck.policy.load import model_of
+from policycheck.policy.load import load_policy, model_of
 from policycheck.records.add import csv_with, sheets_with, term_with
-from policycheck.records.read import open_records
-from policycheck.run import Prepared, Result, prepared, run
+from policycheck.records.read import Source, open_records
+from policycheck.run import Prepared, RecordsInfo, Result, prepared, run
 from policycheck.structure import structure_problems
+from policycheck.trials import judged_layers, world
 from policycheck.workbook import Column, Sheet, cell_text, letters, read_workbook, sheet_names, workbook_bytes
 from policycheck.yamlfile import load
 from syrupy.assertion import SnapshotAssertion
@@ -104,6 +105,19 @@ def test_of_one_role(command: Command, text_snapshot: SnapshotAssertion) -> None
     ran = command("attest", HOLY_CROSS, "--role", "class_teacher")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == text_snapshot
+
+
+def test_what_the_school_has_set_counts(command: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "policy: woodlands-progress-mentor\nparameters: {frequent_share: 0.01}\n", encoding="utf-8"
+    )
+    usual = command("attest", WOODLANDS)
+    by_option = command("attest", WOODLANDS, "--set", "frequent_share=0.01")
+    by_file = command("attest", WOODLANDS, "--settings", own)
+    over = command("attest", WOODLANDS, "--settings", own, "--set", "frequent_share=0.25")
+    assert (by_option.err, by_file.err, over.err) == ("", "", "")
+    assert by_option.out == by_file.out != usual.out == over.out
 
 
 def test_with_three_sheets(command: Command, text_snapshot: SnapshotAssertion) -> None:
@@ -354,6 +368,27 @@ def test_broken_yaml(command: Command, tmp_path: Path) -> None:
     assert (
         "typo.yaml:22:47: there is no key `anwser` here [unknown-key]\n    did you mean `answer`?" in ran.err
     )
+
+
+def scenario_cases() -> Iterator[Any]:
+    """The conformance cases of attested clauses: the clauses, and the layers of records."""
+    for file in sorted((LIBRARY / "scenarios").glob("*.yaml")):
+        story = load(file, []).data
+        for case in story["cases"]:
+            yield pytest.param(story["judging"], [story, case], id=f"{file.stem}: {case['name']}")
+
+
+@pytest.mark.parametrize(("clauses", "layers"), list(scenario_cases()))
+def test_open_is_undecided_in_every_conformance_case(clauses: list[str], layers: list[Any]) -> None:
+    policy = load_policy(LIBRARY)
+    findings, _, problems = judged_layers(policy, layers, clauses)
+    tables, setting, more = world(policy, layers)
+    assert problems + more == []
+    info = RecordsInfo("library", None, "SU21", setting.as_of, (), 0)
+    records = Prepared(Source(LIBRARY), {}, tables, info, [(policy, None, None)], "memory")
+    open_ = {(q.clause, q.subject or "SU21") for q in questions_of(records).open if q.clause in clauses}
+    found = {(f.rule, *f.subject.values()) for f in findings if f.outcome == "undecided"}
+    assert open_ == found
 
 
 # Folders of sheets, with the small library of the conformance cases

@@ -220,6 +220,16 @@ def test_what_a_whole_term_exercises(command: Callable[..., Ran]) -> None:
     assert form["only_undecided"] == ["expectations.slt.8.b", "classroom.5"]
 
 
+def test_many_rules_are_counted_by_section_unless_all_are_asked_for(command: Callable[..., Ran]) -> None:
+    args = ("coverage", "woodlands-progress-mentor", "--records", "docs/examples/first-sheets")
+    counted, named = command(*args), command(*args, "--clauses")
+    assert (counted.code, named.code) == (0, 0)
+    assert "\n  2 in front, 6 in purpose, " in counted.out
+    assert "--clauses names them" in counted.out
+    assert "\n  front.3.missing, front.3.late, " in named.out
+    assert "--clauses" not in named.out
+
+
 def test_wrong_records_are_refused(command: Callable[..., Ran]) -> None:
     ran = command("coverage", "woodlands-progress-mentor", "--records", "fixtures/small/uk-date.json")
     assert ran.code == 2

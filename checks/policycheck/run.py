@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from policycheck_engine import Row, Value, canonical, nearest
+from policycheck_engine.memory import no_collection
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
 
@@ -113,6 +114,7 @@ class Result:
         return result_as_json(self)
 
 
+@no_collection()
 def run(
     path: str | Path,
     policy: str | None = None,
@@ -208,11 +210,8 @@ def prepared(
     source = open_records(path)
     pack = find_pack(policy, None if policy else school_named(source))
     model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
+    raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
-    problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, path, problems)
@@ -223,6 +222,23 @@ def prepared(
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine)
+
+
+def read_and_checked(
+    source: Source, model: RecordModel, progress: Progress
+) -> tuple[Raw, Tables, list[Problem]]:
+    """The records and their tables, and all that is wrong with them. They are read by their types first,
+    which is fast; if anything is amiss, a second time, by what tells where and why."""
+    typed = source.typed(model)
+    if typed is not None:
+        progress("checking")
+        tables, problems = check_records(typed, model)
+        if not problems:
+            return typed, tables, []
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    return raw, tables, problems + found
 
 
 def checked_whole(
@@ -268,11 +284,10 @@ def school_named(source: Source) -> str | None:
     """The school that the records name in their frame, if they do."""
     model = load_model(shipped() / "records.yaml")
     frame = model.frame.school
-    raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
-    table = raw.get(frame["relation"]) if frame else None
-    if frame is None or table is None or not table.rows:
+    if frame is None:
         return None
-    value = table.rows[0].get(frame["field"])
+    raw = source.typed(model) or read_records(source, None, {frame["relation"]})[0]
+    value = raw[frame["relation"]].first(frame["field"]) if frame["relation"] in raw else None
     return str(value) if value is not None else None
 
 

@@ -104,7 +104,7 @@ class _Writer:
     def __init__(self, book: Any, sheets: Sequence[Sheet | Page]) -> None:
         self.book = book
         self.lists = {
-            (sheet.name, column.heading): (place, len(sheet.rows))
+            (sheet.name, column.heading): (place, sum(row[place] is not None for row in sheet.rows))
             for sheet in sheets
             if isinstance(sheet, Sheet)
             for place, column in enumerate(sheet.columns)

@@ -17,7 +17,9 @@ def coverage(
         Path | None, typer.Option(help="Records of a term: which rules do they never exercise?")
     ] = None,
     format: Annotated[Format, typer.Option(help="A table to read, or JSON for programs.")] = Format.table,
-    clauses: Annotated[bool, typer.Option("--clauses", help="A line for each clause too.")] = False,
+    clauses: Annotated[
+        bool, typer.Option("--clauses", help="A line for each clause too, and every rule by name.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
 ) -> int:
     """Show how each clause of a policy is decided, and what is open or of no use.

@@ -51,10 +51,12 @@ def run(
     engine: Annotated[str, typer.Option(help="What evaluates: memory, duckdb, naive, or auto.")] = "auto",
 ) -> int:
     """Judge the records of a term and print what was found."""
+    from policycheck_engine.memory import no_collection
+
     from policycheck.progress import shown_progress
     from policycheck.run import run as run_policy
 
-    with shown_progress() as progress:
+    with shown_progress() as progress, no_collection():
         result = run_policy(
             records,
             policy,

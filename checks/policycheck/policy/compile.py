@@ -35,7 +35,8 @@ from policycheck_engine.strata import reads
 
 from policycheck.errors import PolicyError, Problem
 from policycheck.policy.bodies import BodyWriter, Vocabulary
-from policycheck.policy.model import AS_OF, Definition, Policy, RuleText, Setting
+from policycheck.policy.model import AS_OF, Definition, Policy, RuleText
+from policycheck.policy.model import Setting as Setting
 from policycheck.yamlfile import Place
 
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 FORM = "policycheck/coverage/1"
 WAYS = ("rule", "attestation", "definition", "unaccounted")
 WIDTH = 100
+FEW = 40
+"""So many rules are named one by one; of more, only how many in which section, unless all is asked for."""
+
+EXERCISE = {
+    "Rules that the records never exercise": "never_exercised",
+    "Rules that are undecided in every case": "only_undecided",
+}
 
 Form = Mapping[str, Any]
 
@@ -72,13 +79,13 @@ def exercise_as_json(exercise: Exercise) -> dict[str, Any]:
 
 
 def coverage_as_table(form: Form, clauses: bool = False) -> str:
-    """A line for each section, or for each clause too; then what is open."""
+    """A line for each section, then what is open; with `clauses` each clause and rule is named."""
     policy = form["policy"]
     version = f", in force from {moment(policy['version'])}" if policy["version"] else ""
     parts = [f"{policy['title']}{version}", "", summary(form), ""]
     if clauses:
         parts += [clause_lines(form), ""]
-    for heading, lines in findings(form):
+    for heading, lines in findings(form, every=clauses):
         parts += [heading, *lines, ""]
     return "\n".join([*parts, last_line(form)]) + "\n"
 
@@ -100,7 +107,7 @@ def clause_lines(form: Form) -> str:
     return tabulate(rows, ["clause", "decided by", "rules"], tablefmt="simple")
 
 
-def findings(form: Form) -> Iterator[tuple[str, list[str]]]:
+def findings(form: Form, every: bool) -> Iterator[tuple[str, list[str]]]:
     """What is open, then what the records do not exercise, then what is of no use."""
     if form["open"]:
         lines = [f"  {p['file']}:{p['at']}: {p['message']} [{p['code']}]" for p in form["open"]]
@@ -108,18 +115,24 @@ def findings(form: Form) -> Iterator[tuple[str, list[str]]]:
     said = [("Clauses that nothing decides", form["unaccounted"])]
     said.append(("Rules with no clause of their name", form["rules_without_clause"]))
     if form["records"] is not None:
-        said.append(("Rules that the records never exercise", form["records"]["never_exercised"]))
-        said.append(("Rules that are undecided in every case", form["records"]["only_undecided"]))
-    for name in ("relations", "fields", "definitions", "parameters"):
-        said.append((f"{name.capitalize()} that no rule uses", form["unused"][name]))
+        said += [(heading, form["records"][key]) for heading, key in EXERCISE.items()]
+    said += [(f"{name.capitalize()} that no rule uses", names) for name, names in form["unused"].items()]
     for heading, names in said:
         if names:
-            yield f"{heading} ({len(names)})", wrapped(names)
+            many = heading in EXERCISE and len(names) > FEW and not every
+            yield f"{heading} ({len(names)})", wrapped(by_section(names, form) if many else ", ".join(names))
 
 
-def wrapped(names: list[str]) -> list[str]:
+def by_section(rules: list[str], form: Form) -> str:
+    """How many of some rules stand in which section."""
+    section = {rule: c["section"] for c in reversed(form["clauses"]) for rule in c["rules"]}
+    counts = Counter(section.get(rule, "an earlier version") for rule in rules)
+    return ", ".join(f"{number} in {name}" for name, number in counts.items()) + "; --clauses names them"
+
+
+def wrapped(text: str) -> list[str]:
     return textwrap.wrap(
-        ", ".join(names),
+        text,
         WIDTH,
         initial_indent="  ",
         subsequent_indent="  ",
