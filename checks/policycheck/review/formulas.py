@@ -14,6 +14,7 @@ from policycheck.review.change import Change, Direction
 from policycheck.review.proofs import base_with_gaps
 from policycheck.review.sides import Checks, Records, Side, fields_in, plain_base
 from policycheck.review.spaces import Spaces
+from policycheck.review.widths import widths
 
 
 class Formulas:
@@ -22,25 +23,35 @@ class Formulas:
 
     def __init__(self, change: Change, scene: Records, gaps: bool) -> None:
         self.change, self.scene, self.gaps = change, scene, gaps
-        self.current: tuple[int, Solver] | None = None
+        self.current: tuple[tuple[int, bool], Solver] | None = None
 
-    def ask(self, direction: Direction, rows: int, seconds: float) -> Solution:
-        """Records with up to so many rows a relation on which the versions differ in a direction."""
+    def ask(self, direction: Direction, rows: int, seconds: float, wide: bool = False) -> Solution:
+        """Records with up to so many rows a relation on which the versions differ in a direction; when
+        `wide`, with as many rows more as it takes to count up to the figures of the rules."""
         change = self.change
         finds, other = (change.new, change.old) if direction == "stricter" else (change.old, change.new)
         assert finds is not None, "a version without the rule finds nothing"
-        return self.solver(rows).only_in(
+        return self.solver(rows, wide).only_in(
             (self.programs[finds], BREACH), (self.programs[other], BREACH) if other else None, seconds
         )
 
-    def solver(self, rows: int) -> Solver:
-        """The solver for up to so many rows; the one for fewer is done with."""
-        if self.current is None or self.current[0] != rows:
+    def solver(self, rows: int, wide: bool) -> Solver:
+        """The solver for so many rows; the one before is done with."""
+        if self.current is None or self.current[0] != (rows, wide):
             never = [(program, BREACH) for program in self.checks]
-            space = self.spaces.space(rows, self.gaps)
+            space = self.spaces.space(rows, self.gaps, self.widths if wide else None)
             made = Solver(space, self.spaces.reach, self.programs.values(), never)
-            self.current = (rows, made)
+            self.current = ((rows, wide), made)
         return self.current[1]
+
+    @cached_property
+    def widths(self) -> dict[str, int]:
+        """How many rows of each relation the rules count up to."""
+        out: dict[str, int] = {}
+        for side in self.change.sides:
+            for name, rows in widths(side.plain.program, side.norm).items():
+                out[name] = max(rows, out.get(name, 0))
+        return out
 
     @cached_property
     def programs(self) -> Mapping[Side, Program]:

@@ -30,6 +30,10 @@ STARTS = 60
 """So many records are starting points of the walk near the examples."""
 
 
+WIDE = 2
+"""Rows of the other relations, where rules count up to a figure in some."""
+
+
 class Hunt:
     """Looks for a witness in each direction until `seconds` are over.
 
@@ -46,7 +50,7 @@ class Hunt:
         self.unreal: set[Direction] = set()
         self.bound: dict[tuple[Direction, bool], int] = {}
         self.stuck: dict[tuple[Direction, bool], str] = {}
-        self.walk: Iterator[Records] | None = None
+        self.starts: list[Records] = []
 
     def late(self) -> bool:
         return time.monotonic() >= self.until
@@ -55,6 +59,11 @@ class Hunt:
     def missing(self) -> list[Direction]:
         """The directions in which there may yet be a witness."""
         return [d for d in DIRECTIONS if d not in self.found and d not in self.never]
+
+    @property
+    def looked_through(self) -> bool:
+        """Whether all small records were, in each direction in which there may yet be a witness."""
+        return all(self.bound.get((d, gaps), 0) for d in self.missing for gaps in (False, True))
 
     def seeds(self) -> list[Records]:
         """The records of the examples and scenarios of both versions, in the scene of each."""
@@ -81,23 +90,24 @@ class Hunt:
                 self.found[difference.direction] = (records, difference)
         return True
 
+    def examples(self) -> None:
+        """The examples and scenarios themselves."""
+        self.progress("the examples")
+        self.starts = self.seeds()
+        for records in self.starts:
+            if self.missing and not self.late():
+                self.look(records)
+
     def near_examples(self, seconds: float) -> None:
-        """The examples first, then records near them; where it was left, when it is called again."""
+        """Records one or more changes away from the examples."""
         until = min(self.until, time.monotonic() + seconds)
-        if self.walk is None:
-            self.progress("trying the examples")
-            self.walk = self.near()
-        for records in self.walk:
+        self.progress("records near the examples")
+        for records in self.near(self.starts[:STARTS] or [self.scene()]):
             if not self.missing or time.monotonic() >= until:
                 return
             self.look(records)
 
-    def near(self) -> Iterator[Records]:
-        """The examples, and records one or more changes away from them."""
-        starts = self.seeds()
-        yield from starts
-        self.progress("trying records near the examples")
-        starts = starts[:STARTS] or [self.scene()]
+    def near(self, starts: list[Records]) -> Iterator[Records]:
         before = self.scene()
         near = self.changes()
         walks = [near.steps(records, before) for records in starts]
@@ -129,16 +139,22 @@ class Hunt:
                         with_gaps = ", with gaps" if gaps else ""
                         self.progress(f"up to {rows} row{'s' * (rows > 1)} a relation{with_gaps}")
                         self.solve(formulas, direction, rows)
+            if not gaps and max(formulas.widths.values(), default=0) > bound:
+                for direction in self.missing:
+                    self.progress("rows enough to count")
+                    self.solve(formulas, direction, WIDE, wide=True)
 
-    def solve(self, formulas: Formulas, direction: Direction, rows: int) -> None:
+    def solve(self, formulas: Formulas, direction: Direction, rows: int, wide: bool = False) -> None:
         """Ask for records with up to so many rows; those that come are believed when they are real."""
         place = (direction, formulas.gaps)
-        solution = formulas.ask(direction, rows, self.until - time.monotonic())
+        solution = formulas.ask(direction, rows, self.until - time.monotonic(), wide)
         if solution.answer == "found":
             self.look(formulas.spaces.records(solution.rows))
             if direction not in self.found:
                 self.unreal.add(direction)
                 self.stuck[place] = "the solver's records did not show it"
+        elif wide:
+            return
         elif solution.answer == "none":
             self.bound[place] = rows
         else:

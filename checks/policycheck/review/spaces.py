@@ -86,14 +86,18 @@ class Spaces:
 
     # One space
 
-    def space(self, rows: int, gaps: bool) -> Space:
-        """Up to so many rows of each relation; with `gaps`, fields may be unknown where they can be."""
+    def space(self, most: int, gaps: bool, widths: Mapping[str, int] | None = None) -> Space:
+        """Up to so many rows of each relation, or as many as `widths` says; with `gaps`, fields may be
+        unknown where they can be."""
         slots: list[Slot] = []
         alike: list[tuple[int, ...]] = []
+        self.rows = {name: max(most, (widths or {}).get(name, 0)) for name in self.free}
+        self.spare = most
         for name in self.free:
+            rows = self.rows[name]
             ids = [*self.ids(name, rows), *self.named(name)] if self.has_id(name) else [""] * rows
             alike.append(tuple(range(len(slots), len(slots) + rows)))
-            slots += [self.slot(name, id_, rows, gaps) for id_ in ids]
+            slots += [self.slot(name, id_, gaps) for id_ in ids]
         relations = [self.model.relations[name] for name in self.free]
         return Space(
             rows={name: self.fixed_rows(name) for name in self.fixed},
@@ -119,19 +123,19 @@ class Spaces:
         """The ids of rows that the rules name."""
         return sorted(self.words.texts.get(name, set()) - {""})
 
-    def slot(self, name: str, id_: str, rows: int, gaps: bool) -> Slot:
+    def slot(self, name: str, id_: str, gaps: bool) -> Slot:
         relation = self.model.relations[name]
         values: list[Value | Open] = []
         for f in relation.fields.values():
             if self.has_id(name) and f.name == relation.key[0]:
                 values.append(id_)
             elif f.name in self.fields[name]:
-                values.append(self.value(relation, f, rows, gaps))
+                values.append(self.value(relation, f, gaps))
             else:
                 values.append(None)
         return Slot(name, tuple(values))
 
-    def value(self, relation: RelationModel, f: Field, rows: int, gaps: bool) -> Open:
+    def value(self, relation: RelationModel, f: Field, gaps: bool) -> Open:
         """What a field may hold."""
         gap = gaps and f.missing in ("unknown", "blank")
         nothing: tuple[Value, ...] = ()
@@ -140,11 +144,11 @@ class Spaces:
         if f.type == "bool":
             return Open("bool", (True, False), gap=gap)
         if f.type == "text":
-            texts = tuple(self.texts(relation, f, rows))
+            texts = tuple(self.texts(relation, f))
             return Open("text", tuple(dict.fromkeys((*texts, *nothing))), gap=gap)
         return Open(f.type, nothing, self.spans(f), gap)
 
-    def texts(self, relation: RelationModel, f: Field, rows: int) -> Iterator[str]:
+    def texts(self, relation: RelationModel, f: Field) -> Iterator[str]:
         """The texts that a field may hold."""
         domain = self.model.domain(relation.name, f.name)
         if f.one_of:
@@ -153,16 +157,16 @@ class Spaces:
             key = self.model.relations[domain].key[0]
             yield from (str(row[key]) for row in self.scene[domain])
         elif domain is not None:
-            yield from (*self.named(domain), *self.ids(domain, rows if domain in self.free else rows + 1))
+            yield from (*self.named(domain), *self.ids(domain, self.rows.get(domain, self.spare + 1)))
         else:
             target, _, aim = (f.to or "").partition(".")
             if aim and target in self.free:
                 other = self.model.relations[target]
-                yield from self.texts(other, other.fields[aim], rows)
+                yield from self.texts(other, other.fields[aim])
             else:
-                yield from self.free_texts(relation, f, rows)
+                yield from self.free_texts(relation, f)
 
-    def free_texts(self, relation: RelationModel, f: Field, rows: int) -> Iterator[str]:
+    def free_texts(self, relation: RelationModel, f: Field) -> Iterator[str]:
         """Texts that a rule names, texts of the frame, ids of whatever it may refer to, and some others."""
         for kind in ((relation.name, f.name), LOOSE):
             yield from sorted(self.words.texts.get(kind, ()))
@@ -170,8 +174,8 @@ class Spaces:
         if f.name in relation.key or f.name.endswith("_id"):
             for other in self.domains:
                 if self.has_id(other):
-                    yield from (*self.named(other), *self.ids(other, rows))
-        yield from (f"{f.name} {i + 1}" for i in range(max(SPARE, rows)))
+                    yield from (*self.named(other), *self.ids(other, self.rows.get(other, self.spare)))
+        yield from (f"{f.name} {i + 1}" for i in range(max(SPARE, self.rows[relation.name])))
         if self.words.blanks and f.to is None:
             yield ""
 

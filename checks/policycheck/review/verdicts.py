@@ -26,7 +26,7 @@ Word = Literal["equivalent", "stricter", "looser", "incomparable", "not decided"
 BOUND = 3
 SECONDS = 10.0
 NEAR_EXAMPLES = 0.2
-"""The part of the time that is spent near the examples, first and once more at the end."""
+"""The part of the time that is spent near the examples when all small records were looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ def verdict(
     for direction in DIRECTIONS:
         if never(change, direction):
             hunt.never.add(direction)
-    hunt.near_examples(seconds * NEAR_EXAMPLES)
+    hunt.examples()
     if hunt.missing and has_solver():
         hunt.by_formulas(bound)
     if hunt.missing:
-        hunt.near_examples(seconds * NEAR_EXAMPLES)
+        hunt.near_examples(seconds * NEAR_EXAMPLES if hunt.looked_through else seconds)
     return concluded(hunt)
 
 
