@@ -10,23 +10,22 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
+from policycheck_engine import Row, Value, canonical, nearest
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
-from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.compile import Compiled, Setting, compile_policy
 from policycheck.policy.find import Pack, find_pack, shipped
 from policycheck.policy.load import load_policy, model_of
-from policycheck.policy.model import Policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
@@ -52,12 +51,43 @@ class RecordsInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a run, as it was asked: enough to ask it again."""
+
+    records: str
+    policy: str | None = None
+    as_of: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Records as they were read and as tables, and the versions of the policy that some day of them falls
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+
+    source: Source
+    raw: Raw
+    tables: Tables
+    info: RecordsInfo
+    policies: list[tuple[Policy, str | None, str | None]]
+    engine: str
+
+    @property
+    def current(self) -> Policy:
+        """The version in force at the as-of date."""
+        return self.policies[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first.
+    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -65,6 +95,8 @@ class Result:
     records: RecordsInfo
     rules: tuple[RuleResult, ...]
     findings: tuple[Finding, ...]
+    asked: Asked
+    engine: str
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,41 +131,26 @@ def run(
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
-    path = Path(path)
-    progress("reading")
-    source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
-    model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
-    problems += found
-    if problems and not keep_going:
-        raise RecordsError(problems)
-    info = records_info(raw, tables, model, as_of, path, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
-    progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
-    current = policies[-1][0]
-    refuse_other_school(current, info)
-    need_as_of([p for p, _, _ in policies], info, model)
-    chosen = chosen_rules(current, sections, only)
-    overridden = checked_parameters(current, parameters or {})
-    compiled = [
-        (
-            version,
-            compiled_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current),
-        )
+    asked = Asked(
+        Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+    )
+    records = prepared(
+        Path(path), policy, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+    )
+    tables, info, policies, current = records.tables, records.info, records.policies, records.current
+    chosen = chosen_rules(current, asked.sections, asked.only)
+    overridden = checked_parameters(current, asked.parameters)
+    ready = [
+        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, c, evaluate(c, tables, engine)) for version, c in compiled]
+    judged = [(version, evaluate(version, tables, records.engine)) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for _, c, norms in reversed(judged):
-        made, more = findings_of(c, norms, tables)
+    for version, norms in reversed(judged):
+        made, more = findings_of(version, norms, tables)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -143,9 +160,42 @@ def run(
         records=info,
         rules=tuple(results),
         findings=tuple(findings),
+        asked=asked,
+        engine=records.engine,
         overridden=overridden,
-        hashes=hashes(path, policies),
+        hashes=hashes(Path(path), policies),
     )
+
+
+def prepared(
+    path: Path,
+    policy: str | None = None,
+    *,
+    as_of: str | None = None,
+    keep_going: bool = False,
+    engine: str = "auto",
+    progress: Progress = lambda stage: None,
+) -> Prepared:
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
+    progress("reading")
+    source = open_records(path)
+    pack = find_pack(policy, None if policy else school_named(source))
+    model = model_of(pack.versions[-1][1])
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    engine = chosen_engine(engine, tables)
+    problems += found
+    if problems and not keep_going:
+        raise RecordsError(problems)
+    info = records_info(raw, tables, model, as_of, path, problems)
+    info = checked_whole(info, model, tables, keep_going, engine)
+    progress("compiling")
+    windows = versions_in_force(pack, info, tables, model)
+    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    refuse_other_school(policies[-1][0], info)
+    need_as_of([p for p, _, _ in policies], info, model)
+    return Prepared(source, raw, tables, info, policies, engine)
 
 
 def checked_whole(
@@ -156,17 +206,17 @@ def checked_whole(
     if not checks.rules:
         return info
     base = {name: table.relation for name, table in tables.items()}
-    compiled = compile_policy(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(compiled, tables, engine), tables)
+    ready = made_ready(checks, base, Setting(info.as_of, {}))
+    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
     return replace(info, left_out=(*info.left_out, *problems))
 
 
-def compiled_version(
+def ready_version(
     version: Policy, tables: Tables, setting: Setting, chosen: set[str], current: Policy
-) -> Compiled:
+) -> Ready:
     """A version with the rules it judges by; one that is no longer in force judges dated rules alone."""
     base = {name: table.relation for name, table in tables.items()}
     rules = [
@@ -176,7 +226,7 @@ def compiled_version(
         and (version is current or "dated" in rule.data)
     ]
     whole = version is current and len(rules) == len(version.rules)
-    return compile_policy(version, base, setting, None if whole else rules)
+    return made_ready(version, base, setting, None if whole else rules)
 
 
 def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleResult]:
@@ -290,7 +340,7 @@ def needs_as_of(policy: Policy) -> bool:
     """Whether anything in a policy looks at the as-of date."""
     if any(rule.attested for rule in policy.rules.values()):
         return True
-    return any("$as_of" in file.read_text(encoding="utf-8") for file in policy.folder.glob("*.yaml"))
+    return policy.uses_as_of
 
 
 def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:
@@ -359,23 +409,27 @@ def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str) -> list[Judgement]:
     """What each norm of a policy makes of the records."""
-    if not compiled.norms:
+    if not ready.norms:
         return []
-    split = readings(compiled.program)
-    relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
-    wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
-    program = needed(split.program, wanted)
-    rows = rows_by_relation(tables, program.relations)
-    facts = evaluator(engine, sum(map(len, rows.values())))(program, rows, wanted)
-    return [judge(norm, split, facts) for norm in compiled.norms]
+    rows = rows_by_relation(tables, ready.basis.reads)
+    if engine == "memory":
+        facts = ready.in_memory(rows)
+    else:
+        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    return [judge(norm, ready.basis.outline, facts) for norm in ready.norms]
 
 
-def evaluator(name: str, rows: int) -> Evaluate:
-    """The evaluator of that name, imported only now; `auto` chooses by the number of rows."""
-    if name == "auto":
-        name = "memory" if rows <= MEMORY_ROWS else "duckdb"
+def chosen_engine(name: str, tables: Tables) -> str:
+    """The name of an evaluator; `auto` chooses by the number of rows."""
+    if name != "auto":
+        return name
+    return "memory" if sum(len(t.rows) for t in tables.values()) <= MEMORY_ROWS else "duckdb"
+
+
+def evaluator(name: str) -> Evaluate:
+    """The evaluator of that name, imported only now."""
     if name == "memory":
         from policycheck_engine import memory
 
@@ -391,7 +445,7 @@ def evaluator(name: str, rows: int) -> Evaluate:
     raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
 
 
-def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:
+def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:
     """The rows of the base relations, and of their possible readings where they have one."""
     out: dict[str, list[Row]] = {}
     for name, table in tables.items():

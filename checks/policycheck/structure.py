@@ -9,18 +9,20 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
 from policycheck_engine import nearest
 
 from policycheck.errors import Problem
 from policycheck.yamlfile import Document, Place
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """A JSON Schema by name: records, policy, section, scene, scenario."""
+    """A JSON Schema by name: records, policy, section, scene, scenario, findings."""
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
@@ -28,6 +30,8 @@ def schema(name: str) -> dict[str, Any]:
 
 @cache
 def validator(name: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(schema(name))
 
 

@@ -15,8 +15,9 @@ from policycheck_engine import nearest
 
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.findings import Finding, findings_of
-from policycheck.policy.compile import Setting, compile_policy
-from policycheck.policy.model import Policy
+from policycheck.policy.compile import compile_policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import ready_of
 from policycheck.records.check import Tables, check_records
 from policycheck.records.read import tables_of
 from policycheck.run import evaluate
@@ -96,8 +97,9 @@ def judged_layers(
         compiled = compile_policy(policy, base, setting, rules)
     except PolicyError as error:
         return [], [], [str(p) for p in error.problems]
-    judged = evaluate(compiled, tables, engine)
-    _, findings = findings_of(compiled, judged, tables)
+    ready = ready_of(compiled, setting)
+    judged = evaluate(ready, tables, engine)
+    _, findings = findings_of(ready, judged, tables)
     met: list[Layer] = []
     for j in judged:
         met += [{"rule": j.norm.rule, **dict(zip(j.norm.subject, key, strict=True))} for key in j.met]

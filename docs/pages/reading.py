@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policycheck.policy.compile import Setting, compile_policy
-from policycheck.policy.model import Policy
+from policycheck.policy.compile import compile_policy
+from policycheck.policy.model import Policy, Setting
 from policycheck_engine import Aggregate, Call, Program, Relation, Term
 from policycheck_engine.program import taken, terms, walk
 from policycheck_engine.strata import needed, reads

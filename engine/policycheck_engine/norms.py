@@ -8,11 +8,12 @@ where the facts have unknowns, and only what is certain is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Literal
 
-from policycheck_engine.readings import Split, low
+from policycheck_engine.readings import Outline, low
 from policycheck_engine.values import Row, Value
 
 Verdict = Literal["met", "pending", "excused", "explained", "undecided", "breach"]
@@ -82,39 +83,40 @@ class Judgement:
 
 
 Facts = Mapping[str, set[Row]]
+ByCase = Mapping[Row, Sequence[Row]]
 
 
 class _Reading:
     """The rows of a relation that are certain and those that are possible, by the case they belong to."""
 
-    def __init__(self, name: str | None, split: Split, facts: Facts, width: int) -> None:
-        self.columns: tuple[str, ...] = split.program.relations[name].names if name else ()
-        self.sure = self._by_case(facts[split.reading(name, True)], width) if name else {}
+    def __init__(self, name: str | None, outline: Outline, facts: Facts, width: int) -> None:
+        self.columns: tuple[str, ...] = outline.names[name] if name else ()
+        self.sure = _by_case(facts[outline.reading(name, True)], width) if name else {}
         self.maybe = self.sure
-        if name in split.split:
-            self.maybe = self._by_case(facts[split.reading(name, False)], width)
+        if name in outline.split:
+            self.maybe = _by_case(facts[outline.reading(name, False)], width)
         self.by_known: dict[tuple[int, ...], dict[Row, list[Row]]] = {}
 
-    @staticmethod
-    def _by_case(rows: set[Row], width: int) -> dict[Row, list[Row]]:
-        found: dict[Row, list[Row]] = {}
-        for row in rows:
-            found.setdefault(row[:width], []).append(row)
-        return found
-
-    def may(self, case: Row) -> list[Row]:
+    def may(self, case: Row) -> Sequence[Row]:
         """The possible rows of a case; those of a case with unknowns may have found values for them."""
         if None not in case:
-            return self.maybe.get(case, [])
+            return self.maybe.get(case, ())
         known = tuple(i for i, value in enumerate(case) if value is not None)
         if known not in self.by_known:
             index = self.by_known[known] = {}
             for key, rows in self.maybe.items():
                 index.setdefault(tuple(key[i] for i in known), []).extend(rows)
-        return self.by_known[known].get(tuple(case[i] for i in known), [])
+        return self.by_known[known].get(tuple(case[i] for i in known), ())
 
     def named(self, row: Row) -> dict[str, Value]:
         return named(self.columns, row)
+
+
+def _by_case(rows: set[Row], width: int) -> ByCase:
+    found: dict[Row, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[:width], []).append(row)
+    return found
 
 
 def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
@@ -130,33 +132,35 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
-    """The outcome of each subject of a norm."""
-    maker = _Judge(norm, split, facts)
-    places = [_place(maker.case.columns, name) for name in norm.subject]
+def judge(norm: Norm, outline: Outline, facts: Facts) -> Judgement:
+    """The outcome of each subject of a norm. Nearly all cases are met, so those are only counted."""
+    maker = _Judge(norm, outline, facts)
+    others = maker.others()
+    met = maker.cases - others
+    holding = by_subject(met, maker.places, maker.width)
+    vague = by_subject({row for row in maker.vague if row in met}, maker.places, maker.width)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
-    holding: dict[Row, int] = {}
-    vague: dict[Row, int] = {}
-    cases: Counter[Verdict] = Counter()
-    for row in maker.case.maybe:
-        verdict = maker.verdict(row)
-        cases[verdict] += 1
-        key = tuple([row[p] for p in places])
-        if verdict == "met":
-            holding[key] = holding.get(key, 0) + 1
-            if None in row:
-                vague[key] = vague.get(key, 0) + 1
-        else:
-            failing.setdefault(key, []).append((row, verdict))
-    met = [key for key in holding if key not in failing]
-    others = []
-    for key in sorted(failing, key=in_order):
-        judged = maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
-        if judged.outcome == "met":
-            met.append(key)
-        else:
-            others.append(judged)
-    return Judgement(norm, met, others, cases)
+    for row in others:
+        failing.setdefault(tuple([row[p] for p in maker.places]), []).append((row, maker.verdict(row)))
+    cases: Counter[Verdict] = Counter(verdict for rows in failing.values() for _, verdict in rows)
+    if met:
+        cases["met"] = len(met)
+    subjects = [
+        maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
+        for key in sorted(failing, key=in_order)
+    ]
+    borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
+    whole = [key for key in holding if key not in failing] if failing else list(holding)
+    return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], cases)
+
+
+def by_subject(rows: Collection[Row], places: Sequence[int], width: int) -> Mapping[Row, int]:
+    """How many of the cases belong to each subject, whose values stand at these places."""
+    if not places:
+        return {(): len(rows)} if rows else {}
+    if list(places) == list(range(width)):
+        return dict.fromkeys(rows, 1)
+    return Counter(zip(*(map(itemgetter(p), rows) for p in places), strict=True))
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -165,26 +169,41 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
 
 
 class _Judge:
-    """The readings of one norm's relations, and the verdicts they give."""
+    """The readings of one norm's relations, and the verdicts they give.
 
-    def __init__(self, norm: Norm, split: Split, facts: Facts) -> None:
-        width = len(split.program.relations[norm.case].columns)
+    `cases` are all that are possible, `certain` those among them that are certain, and `vague` those
+    with an unknown value. The subject of a case stands at `places` among its `width` values.
+    """
+
+    def __init__(self, norm: Norm, outline: Outline, facts: Facts) -> None:
+        cases = outline.reading(norm.case, False)
+        self.norm, self.columns = norm, outline.names[cases]
+        self.width = len(self.columns)
+        self.places = [_place(self.columns, name) for name in norm.subject]
+        self.cases = facts[cases]
+        self.certain = facts[outline.reading(norm.case, True)]
+        self.vague = {row for row in self.cases if None in row} if cases in outline.unknown else set()
 
         def reading(name: str | None) -> _Reading:
-            return _Reading(name, split, facts, width)
+            return _Reading(name, outline, facts, self.width)
 
-        self.norm = norm
-        self.case, self.fails = reading(norm.case), reading(norm.fails)
+        self.fails = reading(norm.fails)
         self.pending, self.excused = reading(norm.pending), reading(norm.excused)
         self.explained, self.minor = reading(norm.explained), reading(norm.minor)
         self.unanswered = reading(norm.unanswered)
         self.notes = [reading(name) for name in norm.notes]
 
+    def others(self) -> set[Row]:
+        """The cases that are not simply met: those that may fail, and those that may not be there."""
+        failing = self.cases.intersection(self.fails.maybe)
+        failing |= {row for row in self.vague if self.fails.may(row)}
+        return failing if self.certain is self.cases else failing | (self.cases - self.certain)
+
     def verdict(self, row: Row) -> Verdict:
         """What one case is. One that may be out of scope is undecided even when it cannot fail: met in
         some fillings of the unknowns, and not there in others."""
         if not self.fails.may(row):
-            return "met" if row in self.case.sure else "undecided"
+            return "met" if row in self.certain else "undecided"
         if row not in self.fails.sure or self.unanswered.may(row):
             return "undecided"
         milder: tuple[tuple[Verdict, _Reading], ...] = (
@@ -216,7 +235,7 @@ class _Judge:
         source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
         for row in decisive:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
-            result.decisive.append(self.case.named(row))
+            result.decisive.append(named(self.columns, row))
             result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
             for i, note in enumerate(self.notes):
                 result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]

@@ -11,7 +11,7 @@ row of unknowns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from policycheck_engine.functions import FUNCTIONS
@@ -77,6 +77,30 @@ class Split:
     program: Program
     split: frozenset[str]
     bounded: frozenset[tuple[str, str]]
+
+    def reading(self, relation: str, sure: bool) -> str:
+        """The relation to look at for one reading."""
+        return possible(relation) if not sure and relation in self.split else relation
+
+    def outline(self, names: Iterable[str] | None = None) -> Outline:
+        """These relations, or all of them, without anything that evaluating needs."""
+        chosen = self.program.relations if names is None else names
+        relations = {name: self.program.relations[name] for name in chosen}
+        return Outline(
+            frozenset(self.split.intersection(relations)),
+            {name: relation.names for name, relation in relations.items()},
+            frozenset(n for n, r in relations.items() if any(c.unknown for c in r.columns)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The relations of a split program as far as facts are read from them: which have two readings, the
+    names of their columns, and which may hold an unknown value."""
+
+    split: frozenset[str]
+    names: Mapping[str, tuple[str, ...]]
+    unknown: frozenset[str]
 
     def reading(self, relation: str, sure: bool) -> str:
         """The relation to look at for one reading."""

@@ -35,18 +35,8 @@ from policycheck_engine.strata import reads
 
 from policycheck.errors import PolicyError, Problem
 from policycheck.policy.bodies import BodyWriter, Vocabulary
-from policycheck.policy.model import Definition, Policy, RuleText
+from policycheck.policy.model import AS_OF, Definition, Policy, RuleText, Setting
 from policycheck.yamlfile import Place
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
-
-    as_of: str | None
-    parameters: Mapping[str, Value]
-    first_day: str | None = None
-    next_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +109,7 @@ def vocabulary(policy: Policy, base: Mapping[str, Relation], setting: Setting) -
     values: dict[str, Value] = {p.name: p.value for p in policy.parameters.values()}
     values |= setting.parameters
     if setting.as_of is not None:
-        values["as_of"] = setting.as_of
+        values[AS_OF] = setting.as_of
     return Vocabulary(relations, values, tuple(policy.model.calendars))
 
 
@@ -265,13 +255,14 @@ class _RuleWriter:
             out.append(Not(self.writer.body(unless, place), origin=place))
         if "dated" in self.data:
             date = self.writer.variable(self.data["dated"], self.place / "dated")
-            for op, day in (
-                (">=", self.setting.first_day),
-                ("<", self.setting.next_version),
-                ("<=", self.setting.as_of),
+            place = self.place / "dated"
+            for op, day, name in (
+                (">=", self.setting.first_day, None),
+                ("<", self.setting.next_version, None),
+                ("<=", self.setting.as_of, AS_OF),
             ):
                 if day is not None:
-                    out.append(Compare(op, date, Const(day), origin=self.place / "dated"))  # type: ignore[arg-type]
+                    out.append(Compare(op, date, Const(day, name=name), origin=place))  # type: ignore[arg-type]
         return tuple(out)
 
     def failure(self) -> tuple[list[str], Body]:
@@ -324,7 +315,9 @@ class _RuleWriter:
         due = self.writer.term(self.data["due"], self.place / "due")
         origin = self.place / "due"
         return self.derive(
-            "pending", cases, (failure, Compare(">=", due, Const(self.setting.as_of), origin=origin))
+            "pending",
+            cases,
+            (failure, Compare(">=", due, Const(self.setting.as_of, name=AS_OF), origin=origin)),
         )
 
     def about(self, key: str, kind: str, failure: Atom) -> str | None:
@@ -372,6 +365,8 @@ class _RuleWriter:
             return
         for name in used:
             if name in self.words.values or name in ("failed", "cases"):
+                continue
+            if name == "signatures" and self.text.attested:
                 continue
             if name not in names:
                 hint = nearest(name, [*names, "failed", "cases"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from policycheck_engine import nearest
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import (
@@ -21,7 +23,7 @@ from policycheck.policy.model import (
     RuleText,
     Section,
 )
-from policycheck.records.model import RecordModel, load_model
+from policycheck.records.model import NO_MODEL, RecordModel, load_model
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, Place, load
 
@@ -33,11 +35,20 @@ def load_policy(folder: Path, model: RecordModel | None = None) -> Policy:
 
     The record model is the one given, or the folder's own (`model_of`).
     """
+    model = model or model_of(folder)
+    files = [*sorted(folder.glob("*.yaml")), model.document.file]
+    key = key_of("policy", text_of(files))
+    policy = kept(key, lambda: replace(read_policy(folder, model), model=NO_MODEL))
+    return replace(policy, model=model, key=key)
+
+
+def read_policy(folder: Path, model: RecordModel) -> Policy:
+    """The policy in a folder as its files have it now, or PolicyError."""
     problems: list[Problem] = []
     head = _document(folder / "policy.yaml", "policy", problems)
     if problems:
         raise PolicyError(problems)
-    reader = _Reader(model or model_of(folder), problems)
+    reader = _Reader(model, problems)
     policy = reader.policy(folder, head)
     if problems:
         raise PolicyError([*problems, *compile_problems(policy)])
@@ -134,6 +145,7 @@ class _Reader:
             rules=self.rules,
             ranks=tuple(data.get("ranks", ())),
             scene=scene,
+            uses_as_of=any("$as_of" in f.read_text(encoding="utf-8") for f in folder.glob("*.yaml")),
         )
         self.check_ranks(policy, head.root)
         self.check_defined(policy)

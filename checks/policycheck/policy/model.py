@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from policycheck_engine import Value
+
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
 
@@ -28,6 +30,10 @@ Severity = Literal["critical", "major", "minor"]
 
 SEVERITY: dict[str, Severity] = {"must": "critical", "ideal": "minor", "may": "minor"}
 """How loud a clause's findings are by its force; major where it is not named here."""
+
+
+AS_OF = "as_of"
+"""The name of the day up to which records are judged: a constant that differs from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, whole."""
+    """One version of a policy, whole.
+
+    `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read from.
+    """
 
     id: str
     version: str
@@ -109,6 +118,8 @@ class Policy:
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
+    uses_as_of: bool = False
+    key: str = ""
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""
@@ -119,3 +130,13 @@ class Policy:
     def name(self) -> str:
         """Id and version, as the command line takes it."""
         return f"{self.id}@{self.version}" if self.version else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
+
+    as_of: str | None
+    parameters: Mapping[str, Value]
+    first_day: str | None = None
+    next_version: str | None = None

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from policycheck_engine import Column, Type, nearest
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, Place, load
@@ -115,8 +116,17 @@ class RecordModel:
         )
 
 
+NO_MODEL = RecordModel("", Document(Path()), {}, Frame(), {})
+"""What stands for the model in a policy that is kept without it."""
+
+
 def load_model(file: Path) -> RecordModel:
     """The record model of a file, or PolicyError with all its problems."""
+    return kept(key_of("model", text_of([file])), lambda: read_model(file))
+
+
+def read_model(file: Path) -> RecordModel:
+    """The record model as its file has it now, or PolicyError."""
     problems: list[Problem] = []
     document = load(file, problems)
     if not problems:
