@@ -11,7 +11,7 @@ from policycheck.policy.load import load_policy
 from policycheck.policy.model import Policy
 from policycheck.trials import example_trials, lacking_examples, scenario_trials
 
-from tests.support import ROOT
+from tests.support import DURABLE, ROOT
 
 SHIPPED = [folder for pack in packs(ROOT / "policies") for _, folder in pack.versions]
 CASES = sorted(f.parent for f in (ROOT / "tests" / "cases").glob("*/policy.yaml"))
@@ -32,7 +32,7 @@ def test_examples_and_scenarios_hold(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [*CASES, *OTHERS], ids=name)
-@pytest.mark.parametrize("engine", ["memory", "duckdb"])
+@pytest.mark.parametrize("engine", ["memory", "duckdb", DURABLE])
 def test_examples_and_scenarios_hold_on_others(folder: Path, engine: str) -> None:
     policy = load_policy(folder)
     trials = [*example_trials(policy, engine=engine), *scenario_trials(policy, engine)]
@@ -40,7 +40,7 @@ def test_examples_and_scenarios_hold_on_others(folder: Path, engine: str) -> Non
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=name)
-@pytest.mark.parametrize("engine", ["memory", "duckdb"])
+@pytest.mark.parametrize("engine", ["memory", "duckdb", DURABLE])
 def test_scenarios_hold_on_others(folder: Path, engine: str) -> None:
     trials = list(scenario_trials(load_policy(folder), engine))
     assert trials

@@ -13,7 +13,7 @@ import typer
 from policycheck.commands.compare import compare
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
-from policycheck.commands.shared import told
+from policycheck.commands.shared import Command, told
 from policycheck.commands.test import test
 from policycheck.commands.verify import verify
 
@@ -44,4 +44,4 @@ def main(
 
 
 for command in (run, compare, verify, test, schema):
-    app.command()(told(command))
+    app.command(cls=Command)(told(command))

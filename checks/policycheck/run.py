@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Row, Value, canonical, nearest
+from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
 
+from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
@@ -66,7 +67,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Records as they were read and as tables, and the versions of the policy that some day of them falls
-    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate, `second`
+    what is to check it."""
 
     source: Source
     raw: Raw
@@ -74,6 +76,7 @@ class Prepared:
     info: RecordsInfo
     policies: list[tuple[Policy, str | None, str | None]]
     engine: str
+    second: str | None = None
 
     @property
     def current(self) -> Policy:
@@ -87,7 +90,8 @@ class Result:
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    but met and not applicable, worst first. `engine` is what evaluated, `cross_checked`
+    what found the same; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -97,6 +101,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    cross_checked: str | None = None
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -117,6 +122,7 @@ def run(
     only: Iterable[str] = (),
     keep_going: bool = False,
     engine: str = "auto",
+    cross_check: str | None = None,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -127,15 +133,23 @@ def run(
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
-    engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    engine      what evaluates: memory, duckdb, durable, naive, or auto, which chooses by the number of rows
+    cross_check a second one, which must derive the same; auto: durable where it is installed, else duckdb
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found, and
+    DisagreementError what only one of two engines derives.
     """
     asked = Asked(
         Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
     )
     records = prepared(
-        Path(path), policy, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+        Path(path),
+        policy,
+        as_of=as_of,
+        keep_going=keep_going,
+        engine=engine,
+        cross_check=cross_check,
+        progress=progress,
     )
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
@@ -145,7 +159,7 @@ def run(
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, evaluate(version, tables, records.engine)) for version in ready]
+    judged = [(version, evaluate(version, tables, records.engine, records.second)) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
@@ -162,6 +176,7 @@ def run(
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
+        cross_checked=records.second,
         overridden=overridden,
         hashes=hashes(Path(path), policies),
     )
@@ -174,6 +189,7 @@ def prepared(
     as_of: str | None = None,
     keep_going: bool = False,
     engine: str = "auto",
+    cross_check: str | None = None,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
     """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
@@ -185,21 +201,22 @@ def prepared(
     progress("checking")
     tables, found = check_records(raw, model)
     engine = chosen_engine(engine, tables)
+    second = second_engine(cross_check, engine)
     problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, path, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
+    info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
     policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
-    return Prepared(source, raw, tables, info, policies, engine)
+    return Prepared(source, raw, tables, info, policies, engine, second)
 
 
 def checked_whole(
-    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str
+    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str, second: str | None
 ) -> RecordsInfo:
     """The records after the checks of their model: RecordsError, or what is wrong as left out."""
     checks = integrity_policy(model)
@@ -207,7 +224,7 @@ def checked_whole(
         return info
     base = {name: table.relation for name, table in tables.items()}
     ready = made_ready(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
+    problems = integrity_problems(checks, evaluate(ready, tables, engine, second), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
@@ -409,16 +426,25 @@ def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def evaluate(ready: Ready, tables: Tables, engine: str) -> list[Judgement]:
-    """What each norm of a policy makes of the records."""
+def evaluate(ready: Ready, tables: Tables, engine: str, second: str | None = None) -> list[Judgement]:
+    """What each norm of a policy makes of the records. A second evaluator must derive the same."""
     if not ready.norms:
         return []
     rows = rows_by_relation(tables, ready.basis.reads)
-    if engine == "memory":
-        facts = ready.in_memory(rows)
-    else:
-        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    facts = derived(ready, rows, engine)
+    if second is not None:
+        must_agree(ready.program, {engine: facts, second: derived(ready, rows, second)})
     return [judge(norm, ready.basis.outline, facts) for norm in ready.norms]
+
+
+def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> dict[str, set[Row]]:
+    """The facts that the norms look at, by one evaluator."""
+    if engine == "memory":
+        return ready.in_memory(rows)
+    try:
+        return evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    except EvaluatorError as error:
+        raise UsageError(str(error)) from error
 
 
 def chosen_engine(name: str, tables: Tables) -> str:
@@ -426,6 +452,20 @@ def chosen_engine(name: str, tables: Tables) -> str:
     if name != "auto":
         return name
     return "memory" if sum(len(t.rows) for t in tables.values()) <= MEMORY_ROWS else "duckdb"
+
+
+def second_engine(name: str | None, first: str) -> str | None:
+    """The name of the evaluator that checks the first one; `auto` is the most different one there is."""
+    if name == "auto":
+        try:
+            evaluator("durable")
+            others = ("durable", "duckdb")
+        except UsageError:
+            others = ("duckdb", "memory")
+        return next(other for other in others if other != first)
+    if name is not None and name == first:
+        raise UsageError(f"`{name}` is what evaluates; name another engine to check it with")
+    return name
 
 
 def evaluator(name: str) -> Evaluate:
@@ -438,11 +478,17 @@ def evaluator(name: str) -> Evaluate:
         from policycheck_engine import duck
 
         return duck.evaluate
+    if name == "durable":
+        try:
+            from policycheck_engine import durable
+        except ImportError as error:
+            raise UsageError(str(error)) from error
+        return durable.evaluate
     if name == "naive":
         from policycheck_engine import naive
 
         return naive.evaluate
-    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
+    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb, durable and naive")
 
 
 def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:

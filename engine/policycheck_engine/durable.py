@@ -8,7 +8,6 @@ functions) is worked out here, on the rows that it is given or has matched.
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
@@ -16,7 +15,6 @@ from typing import Any
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import Days
-from policycheck_engine.order import gives
 from policycheck_engine.program import (
     Aggregate,
     Bind,
@@ -42,6 +40,7 @@ from policycheck_engine.stages import (
     Variant,
     all_patterns,
     ready,
+    seen,
     variants,
 )
 from policycheck_engine.strata import recursive, strata
@@ -60,17 +59,11 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
     """
     world = World(program, tables)
     loops = recursive(program)
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        for group in strata(program):
-            if loops.isdisjoint(group):
-                world.derive(group[0])
-            elif not world.chain(group):
-                world.derive_until_stable(group)
-    finally:
-        if on:
-            gc.enable()
+    for group in strata(program):
+        if loops.isdisjoint(group):
+            world.derive(group[0])
+        elif not world.chain(group):
+            world.derive_until_stable(group)
     return {name: set(world.facts[name]) for name in wanted}
 
 
@@ -200,6 +193,7 @@ class World:
                 for row in found.rows:
                     bodies[-1].setdefault(row[place], set()).add(tuple([value(row) for value in make]))
         window = [self.planner.value(term, env.columns) for term in literal.window or ()]
+        how = (literal.kind, literal.bound, literal.weight is not None, literal.unit)
         known: dict[int, Value] = {}
         rows = []
         for row in env.rows:
@@ -207,7 +201,7 @@ class World:
             if case not in known:
                 these, *rest = [each.get(case, set()) for each in bodies]
                 ends = tuple([value(row) for value in window])
-                known[case] = aggregated(literal, these, rest[0] if rest else (), ends, self.days)
+                known[case] = aggregated(*how, these, rest[0] if rest else (), ends, self.days)
             rows.append((*row, known[case]))
         return Matches((*env.columns, literal.into.name), rows)
 
@@ -233,7 +227,7 @@ class Cases:
 
     def __init__(self, literal: Literal, env: Matches, number: str) -> None:
         self.number = number
-        names = names_in((literal,)) - gives(literal)
+        names = seen(literal).needs
         self.places = [i for i, name in enumerate(env.columns) if name in names]
         rows = dict.fromkeys(self.key(row) for row in env.rows)
         self.numbers = {row: i for i, row in enumerate(rows)}

@@ -242,6 +242,9 @@ class Join:
                 break
         if not split or max(map(size, split)) > 0.9 * whole:
             half = len(told[largest]) // 2
+            if not half and whole <= LIMIT:
+                yield told
+                return
             if not half:
                 raise EvaluatorError(
                     f"durable-rules would have to hold {whole:,} facts at once, and is trusted with "

@@ -11,11 +11,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
+from policycheck_engine import order
 from policycheck_engine.functions import Days, apply
-from policycheck_engine.order import gives, needs, waits
 from policycheck_engine.program import (
     Atom,
     Bind,
@@ -277,7 +278,7 @@ class Planner:
         out: list[Atom] = []
 
         def rank(atom: Atom) -> tuple[int, int]:
-            own = gives(atom)
+            own = seen(atom).gives
             ties = len(own & known) + sum(bool(names & own and names & known) for names in same)
             return (-ties, len(self.rows(atom.relation)))
 
@@ -285,7 +286,7 @@ class Planner:
             best = min(atoms, key=rank)
             atoms.remove(best)
             out.append(best)
-            known |= gives(best)
+            known |= seen(best).gives
         return out
 
     def settle(self, stage: Stage, rest: list[Literal]) -> None:
@@ -294,7 +295,7 @@ class Planner:
         while settled:
             settled = False
             known = {name for part in stage.parts[: stage.positive] for name in part.columns}
-            known |= {name for literal in stage.last for name in gives(literal)}
+            known |= {name for literal in stage.last for name in seen(literal).gives}
             for literal in list(rest):
                 if isinstance(literal, Atom) or not ready(literal, rest, known):
                     continue
@@ -316,7 +317,7 @@ class Planner:
         """Decide a literal where one part has all that it looks at."""
         if not simple(literal):
             return False
-        i = self.home(needs(literal), stage)
+        i = self.home(seen(literal).needs, stage)
         if i is None:
             return False
         part = stage.parts[i]
@@ -349,13 +350,13 @@ class Planner:
             return False
         inner = self.part(atoms[0])
         outer = {name for part in stage.parts[: stage.positive] for name in part.columns}
-        later = {name for x in stage.last for name in gives(x)}
+        later = {name for x in stage.last for name in seen(x).gives}
         loose = set() if inner.sure else outer & set(inner.columns)
         if later & names_in(literal.body) or loose & names_in(tuple(left)):
             return False
         links: list[tuple[tuple[int, str], str, Term, bool]] = []
         while left:
-            now = next((x for x in left if needs(x) <= set(inner.columns)), None)
+            now = next((x for x in left if seen(x).needs <= set(inner.columns)), None)
             if now is not None:
                 inner.steps.append(self.step(now, inner.columns))
                 if isinstance(now, Bind):
@@ -390,14 +391,14 @@ class Planner:
                     return (i, self.column(far, stage.parts[i])), op, near, literal.sure
         return None
 
-    def home(self, names: set[str], stage: Stage) -> int | None:
+    def home(self, names: Collection[str], stage: Stage) -> int | None:
         """The part that has the final values of these variables. That of a variable which several parts
         have is final in each of them when all but the first are sure, since then they are equal."""
         positive = stage.parts[: stage.positive]
         for name in names:
             if not all(part.sure for part in [p for p in positive if name in p.columns][1:]):
                 return None
-        return next((i for i, part in enumerate(positive) if names <= set(part.columns)), None)
+        return next((i for i, part in enumerate(positive) if set(names) <= set(part.columns)), None)
 
     def column(self, term: Term, part: Part) -> str:
         """The column of a part that has the value of a term."""
@@ -519,10 +520,16 @@ def link(one: tuple[int, str], op: str, other: tuple[int, str], sure: bool) -> L
     return Link(one, op, other, sure) if one[0] <= other[0] else Link(other, FLIPPED[op], one, sure)
 
 
+@cache
+def seen(literal: Literal) -> order.Part:
+    """A literal with the variables it gives, needs and finds."""
+    return order.part(literal)
+
+
 def ready(literal: Literal, rest: list[Literal], known: set[str]) -> bool:
     """Whether all that a literal looks at has its value."""
-    lacking = {name for other in rest for name in gives(other)} - known
-    return not needs(literal) & lacking and not waits(literal, rest)
+    lacking = {name for other in rest for name in seen(other).gives} - known
+    return not seen(literal).needs & lacking and not seen(literal).waits([seen(other) for other in rest])
 
 
 def simple(literal: Literal) -> bool:
