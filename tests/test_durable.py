@@ -366,7 +366,7 @@ def test_values_of_every_kind_are_what_they_are() -> None:
         assert derived(joined(), {"p": rows, "q": [(v, k) for k, v in rows]})
     for op in ("=", "!=", "<", "<=", ">", ">="):
         for sure in (True, False):
-            test = Compare(op, Var("k"), Var("l"), sure)  # type: ignore[arg-type]
+            test = Compare(op, Var("k"), Var("l"), sure)
             rule = Rule("out", head("k", "l"), (atom("p", "k"), atom("q", "l"), test))
             of = program([rule], relation("p", 1, True), relation("q", 1, True), relation("out", 2, True))
             for some in (numbers, texts):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from policycheck import run as running
 from policycheck.cli import app
 from policycheck.commands.shared import ENGINES
 from policycheck.errors import DisagreementError, UsageError
 from policycheck.records.check import Table, Tables
-from policycheck.run import MEMORY_ROWS, chosen_engine, run, second_engine
+from policycheck.run import MEMORY_ROWS, chosen_engine, evaluator, run, second_engine
 from policycheck_engine import Program, Relation, Row
 from typer.testing import CliRunner
 
@@ -47,9 +47,10 @@ def test_the_choice_depends_on_the_rows_alone() -> None:
 
 
 def test_unknown_engine() -> None:
-    for engines in ({"engine": "rete"}, {"cross_check": "rete"}):
-        with pytest.raises(UsageError, match="no engine `rete`"):
-            run(SMALL, **engines)
+    with pytest.raises(UsageError, match="no engine `rete`"):
+        run(SMALL, engine="rete")
+    with pytest.raises(UsageError, match="no engine `rete`"):
+        run(SMALL, cross_check="rete")
 
 
 # One engine checked by another
@@ -82,16 +83,16 @@ def test_which_engine_checks() -> None:
 
 def make_wrong(monkeypatch: pytest.MonkeyPatch, name: str, relation: str) -> None:
     """Let one engine lose a row of a relation, and make one up."""
-    of_name = running.evaluator
 
     def evaluate(program: Program, tables: object, wanted: Sequence[str]) -> dict[str, set[Row]]:
-        found = of_name(name)(program, tables, wanted)
+        found = evaluator(name)(program, tables, wanted)
         if relation in found:
             lost = min(found[relation], key=repr)
             found[relation] = found[relation] - {lost} | {("P999", *lost[1:-1], None)}
         return found
 
-    monkeypatch.setattr(running, "evaluator", lambda asked: evaluate if asked == name else of_name(asked))
+    module = import_module("policycheck.run")
+    monkeypatch.setattr(module, "evaluator", lambda asked: evaluate if asked == name else evaluator(asked))
 
 
 EXPECTED = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 
@@ -12,9 +12,10 @@ from policycheck_engine.norms import Judged, Judgement, Norm
 
 from policycheck.messages import filled, listed, moment, written
 from policycheck.policy.attested import ANSWERS, SIGNED, signers
-from policycheck.policy.model import Outcome, RuleText, Severity
+from policycheck.policy.model import Outcome, Policy, RuleText, Severity
 from policycheck.policy.ready import Ready
 from policycheck.records.check import Table, Tables
+from policycheck.waivers import Claim, covering
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
 LOUDEST_FIRST: tuple[Outcome, ...] = (
@@ -100,10 +101,10 @@ class RuleResult:
 
 
 def findings_of(
-    ready: Ready, judgements: list[Judgement], tables: Tables
+    ready: Ready, judgements: Sequence[Judgement], tables: Tables, waivers: Sequence[Claim] = ()
 ) -> tuple[list[RuleResult], list[Finding]]:
-    """The result of each rule, and its findings."""
-    maker = _Maker(ready, tables)
+    """The result of each rule, and its findings; `waivers` are those that were judged with."""
+    maker = _Maker(ready, tables, waivers)
     results, findings = [], []
     for position, judgement in enumerate(judgements):
         rule = ready.policy.rules[judgement.norm.rule]
@@ -117,6 +118,12 @@ def findings_of(
         cases = {_named(rule, verdict): n for verdict, n in judgement.cases.items()}
         results.append(RuleResult(rule.id, rule.clauses, sum(outcomes.values()), dict(outcomes), cases))
     return results, findings
+
+
+def finding_id(policy: Policy, rule: str, subject: Mapping[str, Value]) -> str:
+    """The id of a finding, made of what it is about and not of how it came out."""
+    key = ",".join(f"{k}={'?' if v is None else v}" for k, v in subject.items())
+    return f"{policy.id}:{rule}:{key}"
 
 
 def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
@@ -158,21 +165,20 @@ def _named(rule: RuleText, verdict: str) -> str:
 
 
 class _Maker:
-    def __init__(self, ready: Ready, tables: Tables) -> None:
-        self.ready, self.tables = ready, tables
+    def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
+        self.ready, self.tables, self.waivers = ready, tables, waivers
         self.indexes: dict[str, dict[Value, int]] = {}
+        self.keys: dict[str, list[int]] = {}
         self.constants = ready.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
-        policy = self.ready.policy
-        key = ",".join(f"{k}={'?' if v is None else v}" for k, v in judged.subject.items())
         severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
         signed = signatures(judged) if rule.attested else []
         records = list(self.records(norm, judged, signed))
         missing = tuple(self.missing(rule, norm, judged, records, signed)) if outcome == "undecided" else ()
         loudness = (LOUDEST_FIRST.index(outcome), SEVERITIES.index(severity), position)
         return Finding(
-            id=f"{policy.id}:{rule.id}:{key}",
+            id=finding_id(self.ready.policy, rule.id, judged.subject),
             rule=rule.id,
             clauses=rule.clauses,
             outcome=outcome,
@@ -180,12 +186,9 @@ class _Maker:
             binds=rule.binds,
             subject=judged.subject,
             message=self.message(rule, judged, outcome, missing, signed),
-            records=tuple(
-                RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
-                for r, i in records
-            ),
+            records=tuple([self.place(relation, index) for relation, index in records]),
             remedy=self.remedy(rule, judged, outcome),
-            notes=() if rule.attested else tuple(dict.fromkeys(self.notes(rule, judged))),
+            notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
             missing=missing,
             signatures=tuple(signed),
             contradicts=bool(rule.data.get("contradicts")),
@@ -199,9 +202,16 @@ class _Maker:
         rows = judged.shown or judged.decisive or [judged.subject]
         return filled(str(rule.data.get("remedy", "")), rows, self.constants)
 
-    def notes(self, rule: RuleText, judged: Judged) -> Iterator[str]:
-        for i, row in judged.notes:
+    def notes(self, rule: RuleText, judged: Judged, outcome: Outcome) -> Iterator[str]:
+        for i, row in () if rule.attested else judged.notes:
             yield filled(rule.data["notes"][i]["say"], [row], self.constants)
+        if outcome != "excused" and judged.accepted:
+            yield " ".join(["Part of it is waived.", *self.waived(rule, judged)])
+
+    def waived(self, rule: RuleText, judged: Judged) -> Iterator[str]:
+        """Who accepted it, and until when."""
+        for w in covering(self.waivers, rule, judged.accepted, self.ready.setting.as_of):
+            yield f"Accepted until {moment(str(w.expires))} by {w.approved_by.strip()} (waiver {w.id})."
 
     def message(
         self,
@@ -221,8 +231,11 @@ class _Maker:
             )
         constants = {**self.constants, "signatures": signed_in_words(signed)} if signed else self.constants
         text = written(str(rule.data["message"]), judged, constants)
-        if outcome == "excused" and "excuse_note" in rule.data:
+        by_policy = len(judged.decisive) > len(judged.accepted)
+        if outcome == "excused" and by_policy and "excuse_note" in rule.data:
             text += " " + written(str(rule.data["excuse_note"]), judged, self.constants)
+        if outcome == "excused":
+            text += "".join(f" {says}" for says in self.waived(rule, judged))
         if outcome == "explained":
             text += f" Clause {rule.data['explained_by']['clause']} comes first."
         return text
@@ -248,10 +261,14 @@ class _Maker:
                     if len(seen) >= RECORDS_SHOWN:
                         return
 
-    def key(self, relation: str, index: int) -> str:
+    def place(self, relation: str, index: int) -> RecordPlace:
         table = self.tables[relation]
-        fields = self.ready.policy.model.relations[relation].key
-        return ",".join(str(table.rows[index][table.relation.index(f)]) for f in fields)
+        if relation not in self.keys:
+            fields = self.ready.policy.model.relations[relation].key
+            self.keys[relation] = [table.relation.index(f) for f in fields]
+        row = table.rows[index]
+        id_ = ",".join([str(row[place]) for place in self.keys[relation]])
+        return RecordPlace(relation, id_, table.source, table.places(index))
 
     def index(self, relation: str) -> dict[Value, int]:
         if relation not in self.indexes:

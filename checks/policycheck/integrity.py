@@ -5,6 +5,7 @@ They are written in the rule language, in records.yaml; each names the relation 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from policycheck_engine import Value
@@ -68,7 +69,7 @@ def read_checks(model: RecordModel) -> Policy:
     )
 
 
-def integrity_problems(policy: Policy, judgements: list[Judgement], tables: Tables) -> list[WrongRow]:
+def integrity_problems(policy: Policy, judgements: Sequence[Judgement], tables: Tables) -> list[WrongRow]:
     """A problem for each subject of a check that fails for certain."""
     out: list[WrongRow] = []
     for judgement in judgements:

@@ -10,12 +10,13 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
+from policycheck_engine.memory import no_collection
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
 
@@ -23,18 +24,23 @@ from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.find import Pack, find_pack, shipped
+from policycheck.policy.find import Pack, find_pack, pack_of, shipped
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.register import Entry, Judging, register
+from policycheck.settings import NOTHING_SET, SettingsFile, checked_parameters, read_settings, settings_for
+from policycheck.waivers import Claim, accepting
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
 
 Progress = Callable[[str], None]
+Window = tuple[str | None, str | None, Path]
+"""A version in force: its first day, the first day of the next, and its folder."""
 Evaluate = Callable[..., dict[str, set[Row]]]
 
 
@@ -62,6 +68,7 @@ class Asked:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    settings: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,8 @@ class Result:
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first. `engine` is what evaluated, `cross_checked`
-    what found the same; `hashes` are SHA-256 of what went in.
+    but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
+    `engine` is what evaluated, `cross_checked` what derived the same; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -102,6 +109,7 @@ class Result:
     asked: Asked
     engine: str
     cross_checked: str | None = None
+    waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -112,17 +120,21 @@ class Result:
         return result_as_json(self)
 
 
+@no_collection()
 def run(
     path: str | Path,
     policy: str | None = None,
     *,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
+    settings: str | Path | None = None,
     engine: str = "auto",
     cross_check: str | None = None,
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -130,41 +142,65 @@ def run(
     path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
     policy      id, id@version or folder; else the one for the school that the records name
     as_of       the day up to which the records are judged, ISO; else the end of the term
+    as_if_in_force  judge every day by the newest version, even those before it comes into force
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
+    settings    the school's own file: values for parameters, which `parameters` come before, and waivers
     engine      what evaluates: memory, duckdb, durable, naive, or auto, which chooses by the number of rows
     cross_check a second one, which must derive the same; auto: durable where it is installed, else duckdb
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found, and
-    DisagreementError what only one of two engines derives.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found,
+    and DisagreementError what only one of two engines derives.
     """
     asked = Asked(
-        Path(path).as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+        Path(path).as_posix(),
+        policy,
+        as_of,
+        dict(parameters or {}),
+        tuple(sections),
+        tuple(only),
+        keep_going,
+        None if settings is None else Path(settings).as_posix(),
     )
+    own = None if settings is None else read_settings(Path(settings))
     records = prepared(
         Path(path),
         policy,
         as_of=as_of,
+        as_if_in_force=as_if_in_force,
         keep_going=keep_going,
         engine=engine,
         cross_check=cross_check,
+        unfinished=unfinished,
         progress=progress,
     )
+    return judged(records, asked, own, progress)
+
+
+@no_collection()
+def judged(
+    records: Prepared, asked: Asked, own: SettingsFile | None = None, progress: Progress = lambda stage: None
+) -> Result:
+    """The result of records that are prepared, with the school's own settings if it has any."""
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
-    overridden = checked_parameters(current, asked.parameters)
+    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
     ready = [
         ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, evaluate(version, tables, records.engine, records.second)) for version in ready]
+    judgings = [
+        judged_by(version, tables, records.engine, school.waivers, records.second) for version in ready
+    ]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for version, norms in reversed(judged):
-        made, more = findings_of(version, norms, tables)
+    for judging in reversed(judgings):
+        made, more = findings_of(judging.ready, judging.judgements, tables, school.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -177,42 +213,71 @@ def run(
         asked=asked,
         engine=records.engine,
         cross_checked=records.second,
+        waivers=register(school.waivers, judgings, tables),
         overridden=overridden,
-        hashes=hashes(Path(path), policies),
+        hashes={**hashes(Path(asked.records), policies), **({"settings": own.sha256} if own else {})},
     )
 
 
 def prepared(
     path: Path,
-    policy: str | None = None,
+    policy: str | Policy | None = None,
     *,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     keep_going: bool = False,
     engine: str = "auto",
     cross_check: str | None = None,
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
-    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`.
+
+    The policy can be one that is loaded already.
+    """
     progress("reading")
     source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
-    model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
+    if isinstance(policy, Policy):
+        pack, model, loaded = pack_of(policy), policy.model, {policy.folder: policy}
+    else:
+        pack = find_pack(policy, None if policy else school_named(source))
+        model, loaded = model_of(pack.versions[-1][1]), {}
+    raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
     second = second_engine(cross_check, engine)
-    problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, path, problems)
     info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    if as_if_in_force:
+        windows: list[Window] = [(None, None, pack.versions[-1][1])]
+    else:
+        windows = versions_in_force(pack, info, tables, model)
+    policies = [
+        (loaded.get(folder) or load_policy(folder, model, unfinished), first, until)
+        for first, until, folder in windows
+    ]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine, second)
+
+
+def read_and_checked(
+    source: Source, model: RecordModel, progress: Progress
+) -> tuple[Raw, Tables, list[Problem]]:
+    """The records and their tables, and all that is wrong with them. They are read by their types first,
+    which is fast; if anything is amiss, a second time, by what tells where and why."""
+    typed = source.typed(model)
+    if typed is not None:
+        progress("checking")
+        tables, problems = check_records(typed, model)
+        if not problems:
+            return typed, tables, []
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    return raw, tables, problems + found
 
 
 def checked_whole(
@@ -258,11 +323,10 @@ def school_named(source: Source) -> str | None:
     """The school that the records name in their frame, if they do."""
     model = load_model(shipped() / "records.yaml")
     frame = model.frame.school
-    raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
-    table = raw.get(frame["relation"]) if frame else None
-    if frame is None or table is None or not table.rows:
+    if frame is None:
         return None
-    value = table.rows[0].get(frame["field"])
+    raw = source.typed(model) or read_records(source, None, {frame["relation"]})[0]
+    value = raw[frame["relation"]].first(frame["field"]) if frame["relation"] in raw else None
     return str(value) if value is not None else None
 
 
@@ -311,9 +375,7 @@ def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
     return [dict(zip(table.relation.names, row, strict=True)) for row in table.rows]
 
 
-def versions_in_force(
-    pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel
-) -> list[tuple[str | None, str | None, Path]]:
+def versions_in_force(pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel) -> list[Window]:
     """The versions that some day of the term falls under: first day, first day of the next, folder.
 
     A pack of one version judges all days from the one it comes into force.
@@ -330,7 +392,7 @@ def versions_in_force(
         frame = model.frame.term
         rows = rows_as_mappings(tables, frame["relation"])
         start = next((str(r[frame["starts"]]) for r in rows if r[frame["id"]] == info.term), None)
-    out: list[tuple[str | None, str | None, Path]] = []
+    out: list[Window] = []
     for i, (version, folder) in enumerate(pack.versions):
         until = pack.versions[i + 1][0] if i + 1 < len(pack.versions) else None
         if info.as_of is not None and version > info.as_of:
@@ -394,47 +456,32 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The overriding values, each of its parameter's kind."""
-    out: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in policy.parameters:
-            hint = nearest(name, policy.parameters)
-            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
-        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
-    return out
+def evaluate(ready: Ready, tables: Tables, engine: str, second: str | None = None) -> Sequence[Judgement]:
+    """What each norm of a policy makes of the records."""
+    return judged_by(ready, tables, engine, second=second).judgements
 
 
-def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
-    """A value given for a parameter, as a value of the same kind as its usual one."""
-    if isinstance(usual, list):
-        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
-    try:
-        if isinstance(usual, bool):
-            value = {"true": True, "false": False}.get(str(value).lower(), value)
-            if not isinstance(value, bool):
-                raise ValueError
-        elif isinstance(usual, int | float):
-            number = float(value)
-            value = int(number) if number.is_integer() and isinstance(usual, int) else number
-        else:
-            value = str(value)
-    except ValueError:
-        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
-    if choices and value not in choices:
-        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
-    return value
-
-
-def evaluate(ready: Ready, tables: Tables, engine: str, second: str | None = None) -> list[Judgement]:
-    """What each norm of a policy makes of the records. A second evaluator must derive the same."""
+def judged_by(
+    ready: Ready,
+    tables: Tables,
+    engine: str,
+    waivers: Sequence[Claim] = (),
+    second: str | None = None,
+) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it. A second evaluator must
+    derive the same."""
     if not ready.norms:
-        return []
+        return Judging(ready, {}, ())
     rows = rows_by_relation(tables, ready.basis.reads)
     facts = derived(ready, rows, engine)
     if second is not None:
         must_agree(ready.program, {engine: facts, second: derived(ready, rows, second)})
-    return [judge(norm, ready.basis.outline, facts) for norm in ready.norms]
+    rules, as_of = ready.policy.rules, ready.setting.as_of
+    judgements = [
+        judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
+        for norm in ready.norms
+    ]
+    return Judging(ready, facts, judgements)
 
 
 def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> dict[str, set[Row]]:

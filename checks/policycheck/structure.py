@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """A JSON Schema by name: records, policy, section, scene, scenario, findings."""
+    """A JSON Schema by name: records, policy, section, scene, scenario, settings, questionnaire, findings."""
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
@@ -38,7 +38,7 @@ def validator(name: str) -> Draft202012Validator:
 def structure_problems(document: Document, name: str) -> list[Problem]:
     """All places where a document differs from its schema."""
     errors = validator(name).iter_errors(document.data)
-    found = [problem for error in errors for problem in explained(error, document.root)]
+    found = dict.fromkeys(problem for error in errors for problem in explained(error, document.root))
     return sorted(found, key=lambda p: [int(n) for n in p.where.split(":")])
 
 

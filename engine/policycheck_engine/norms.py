@@ -8,8 +8,9 @@ where the facts have unknowns, and only what is certain is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 from typing import Literal
 
@@ -47,11 +48,17 @@ class Norm:
 
     def relations(self) -> Iterator[str]:
         """All relations that the norm reads."""
+        yield from self.deciding()
+        if self.minor is not None:
+            yield self.minor
+        yield from self.notes
+
+    def deciding(self) -> Iterator[str]:
+        """The relations that outcomes come from; the others only say how loud, and what to add."""
         yield from (self.case, self.fails)
-        for name in (self.pending, self.excused, self.explained, self.unanswered, self.minor):
+        for name in (self.pending, self.excused, self.explained, self.unanswered):
             if name is not None:
                 yield name
-        yield from self.notes
 
 
 @dataclass(slots=True)
@@ -59,7 +66,8 @@ class Judged:
     """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
     `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index.
+    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index. `accepted`
+    are the failing cases that were accepted, and that would have made it a breach.
     """
 
     subject: dict[str, Value]
@@ -69,6 +77,16 @@ class Judged:
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
+    accepted: list[dict[str, Value]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of a norm: its values, its verdict, and the rows that excuse it for certain."""
+
+    values: dict[str, Value]
+    verdict: Verdict
+    excuses: list[dict[str, Value]]
 
 
 @dataclass(slots=True)
@@ -84,6 +102,13 @@ class Judgement:
 
 Facts = Mapping[str, set[Row]]
 ByCase = Mapping[Row, Sequence[Row]]
+Accepts = Callable[[Mapping[str, Value]], bool]
+"""Whether the failure of a case is accepted from outside, by its values."""
+
+
+def nothing_accepted(case: Mapping[str, Value]) -> bool:
+    """The usual: no failure is accepted."""
+    return False
 
 
 class _Reading:
@@ -119,8 +144,16 @@ def _by_case(rows: set[Row], width: int) -> ByCase:
     return found
 
 
+@cache
+def bounded(columns: tuple[str, ...]) -> bool:
+    """Whether any of the columns is one of a pair of bounds."""
+    return any(name[-1] in "<>" for name in columns)
+
+
 def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     """A row as a mapping; a pair of bounds that agree is one value, else both are kept."""
+    if not bounded(columns):
+        return dict(zip(columns, row, strict=True))
     out: dict[str, Value] = {}
     for name, value in zip(columns, row, strict=True):
         if name[-1] not in "<>":
@@ -132,9 +165,22 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, outline: Outline, facts: Facts) -> Judgement:
-    """The outcome of each subject of a norm. Nearly all cases are met, so those are only counted."""
-    maker = _Judge(norm, outline, facts)
+def cases(norm: Norm, outline: Outline, facts: Facts) -> Iterator[Case]:
+    """Every case of a norm, in order."""
+    maker = _Judge(norm, outline, facts, nothing_accepted)
+    others = maker.others()
+    for row in sorted(maker.cases, key=in_order):
+        verdict = maker.verdict(row) if row in others else "met"
+        excuses = [maker.excused.named(r) for r in sorted(maker.excused.sure.get(row, ()), key=in_order)]
+        yield Case(named(maker.columns, row), verdict, excuses)
+
+
+def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing_accepted) -> Judgement:
+    """The outcome of each subject of a norm. Nearly all cases are met, so those are only counted.
+
+    Failures that `accepts` says yes to excuse a subject that would be a breach, and change no other.
+    """
+    maker = _Judge(norm, outline, facts, accepts)
     others = maker.others()
     met = maker.cases - others
     holding = by_subject(met, maker.places, maker.width)
@@ -149,9 +195,13 @@ def judge(norm: Norm, outline: Outline, facts: Facts) -> Judgement:
         maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
         for key in sorted(failing, key=in_order)
     ]
+    accepted = sum(len(s.accepted) for s in subjects)
+    if accepted:
+        cases["breach"] -= accepted
+        cases["excused"] += accepted
     borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
     whole = [key for key in holding if key not in failing] if failing else list(holding)
-    return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], cases)
+    return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], +cases)
 
 
 def by_subject(rows: Collection[Row], places: Sequence[int], width: int) -> Mapping[Row, int]:
@@ -168,6 +218,11 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
     return tuple((value is None, str(value)) for value in row)
 
 
+def in_line(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows in order."""
+    return rows if len(rows) < 2 else sorted(rows, key=in_order)
+
+
 class _Judge:
     """The readings of one norm's relations, and the verdicts they give.
 
@@ -175,9 +230,9 @@ class _Judge:
     with an unknown value. The subject of a case stands at `places` among its `width` values.
     """
 
-    def __init__(self, norm: Norm, outline: Outline, facts: Facts) -> None:
+    def __init__(self, norm: Norm, outline: Outline, facts: Facts, accepts: Accepts) -> None:
         cases = outline.reading(norm.case, False)
-        self.norm, self.columns = norm, outline.names[cases]
+        self.norm, self.accepts, self.columns = norm, accepts, outline.names[cases]
         self.width = len(self.columns)
         self.places = [_place(self.columns, name) for name in norm.subject]
         self.cases = facts[cases]
@@ -221,26 +276,49 @@ class _Judge:
     def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
-        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
-        unclear: Counter[Verdict] = Counter(verdict for row, verdict in cases if None in row)
+        outcome = self.outcome(cases, met, vague)
+        accepted: Sequence[Row] = ()
+        if outcome == "breach" and self.accepts is not nothing_accepted:
+            covered = {
+                row for row, v in cases if v in ("breach", "undecided") and self.accepts(self.named(row))
+            }
+            # a covered case that cannot be told is no breach either way
+            outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
+            accepted = in_line([r for r, v in cases if r in covered and v == "breach"])
+            cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
+        counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
+        if met:
+            counts["met"] = met
+        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
+        if outcome == "met":
+            return result
+        result.accepted = [self.named(row) for row in accepted]
+        decisive = in_line([row for row, verdict in cases if verdict == outcome])
+        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
+        for row in decisive:
+            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
+            from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
+            result.decisive.append(self.named(row))
+            result.shown += [from_.named(r) for r in in_line(rows)]
+            for i, note in enumerate(self.notes):
+                result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
+        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
+        return result
+
+    def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
+        """What comes of these cases, and of others that are met."""
+        if len(cases) == 1 and not met and not vague and self.norm.share is None and not self.norm.allow:
+            return cases[0][1]
+        counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
+        unclear: Counter[Verdict] = Counter([verdict for row, verdict in cases if None in row])
         if vague:
             unclear["met"] = vague
         if met:
             counts["met"] = met
-        outcome = overall(counts, self.norm, unclear)
-        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
-        if outcome == "met":
-            return result
-        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
-        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
-        for row in decisive:
-            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
-            result.decisive.append(named(self.columns, row))
-            result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
-            for i, note in enumerate(self.notes):
-                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
-        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
-        return result
+        return overall(counts, self.norm, unclear)
+
+    def named(self, row: Row) -> dict[str, Value]:
+        return named(self.columns, row)
 
 
 def _place(columns: tuple[str, ...], name: str) -> int:

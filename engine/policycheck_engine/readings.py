@@ -24,6 +24,7 @@ from policycheck_engine.program import (
     Call,
     Column,
     Compare,
+    Comparison,
     Const,
     Either,
     Literal,
@@ -292,6 +293,9 @@ class _Maker:
                 out += self.literal(literal, scope, sure)
                 if isinstance(literal, Bind):
                     places[literal.var.name] += 1
+        for name, kind in before.items():
+            if kind.bounds and not scope[name].bounds:
+                out += tied(Var(name), sure)
         return tuple(out)
 
     def measured(
@@ -460,6 +464,13 @@ class _Maker:
             window=window,  # type: ignore[arg-type]
             bound=side,
         )
+
+
+def tied(var: Var, sure: bool) -> tuple[Compare, Compare]:
+    """That a variable, which has one value in this body, is what lies between two bounds around it."""
+    ops: tuple[Comparison, Comparison] = ("=", "=") if sure else (">=", "<=")
+    ends = (Var(low(var.name)), Var(high(var.name)))
+    return tuple(Compare(op, var, end, sure=sure) for op, end in zip(ops, ends, strict=True))  # type: ignore[return-value]
 
 
 def _in_turn(literal: Literal) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +33,9 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another value for a parameter.")
     ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="The school's own file: values for parameters, and waivers.")
+    ] = None,
     section: Annotated[list[str] | None, typer.Option(help="Judge only this section.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Judge only this rule or clause.")] = None,
     keep_going: Annotated[
@@ -57,15 +59,18 @@ def run(
     ] = None,
 ) -> int:
     """Judge the records of a term and print what was found."""
+    from policycheck_engine.memory import no_collection
+
     from policycheck.progress import shown_progress
     from policycheck.run import run as run_policy
 
-    with shown_progress() as progress:
+    with shown_progress() as progress, no_collection():
         result = run_policy(
             records,
             policy,
             as_of=as_of,
-            parameters=settings(set_ or []),
+            parameters=values_set(set_ or []),
+            settings=settings,
             sections=section or [],
             only=only or [],
             keep_going=keep_going,
@@ -76,7 +81,9 @@ def run(
         progress("reporting")
         form = result.as_json()
         if format is Format.json:
-            text = json.dumps(form, ensure_ascii=False, indent=2) + "\n"
+            from policycheck.report.json_text import indented
+
+            text = indented(form)
         else:
             from policycheck.report.table import result_as_table
 
@@ -94,7 +101,7 @@ def exit_code(form: dict[str, Any], level: Level, on_incomplete: bool) -> int:
     return INCOMPLETE if on_incomplete and form["summary"]["outcomes"]["undecided"] else 0
 
 
-def settings(given: list[str]) -> dict[str, str]:
+def values_set(given: list[str]) -> dict[str, str]:
     """`name=value` options as a mapping."""
     out = {}
     for text in given:

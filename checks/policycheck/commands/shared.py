@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -83,25 +83,35 @@ def tell_problems(error: ProblemsError) -> None:
     for problem in error.problems:
         typer.echo(str(problem), err=True)
     count = len(error.problems)
-    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; nothing was judged", err=True)
+    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; {error.upshot}", err=True)
 
 
-def write(text: str, output: Path | None) -> None:
+def write(text: str | bytes, output: Path | None) -> None:
     """The text to a file, whole or not at all, or to standard output."""
-    if output is None:
+    if output is not None:
+        write_all({output: text})
+    elif isinstance(text, str):
         sys.stdout.write(text)
         sys.stdout.flush()
-        return
-    if not output.parent.is_dir():
-        raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+
+
+def write_all(files: Mapping[Path, str | bytes]) -> None:
+    """Each text to its file: all of them are written down before the first takes its place."""
+    made: list[tuple[str, Path]] = []
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o666 & ~umask())
-        os.replace(name, output)
+        for output, text in files.items():
+            if not output.parent.is_dir():
+                raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
+            handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+            made.append((name, output))
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(text.encode("utf-8") if isinstance(text, str) else text)
+            os.chmod(name, 0o666 & ~umask())
+        for name, output in made:
+            os.replace(name, output)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        for name, _ in made:
+            Path(name).unlink(missing_ok=True)
         raise
 
 

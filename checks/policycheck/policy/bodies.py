@@ -55,7 +55,7 @@ AGGREGATES = {
 AGGREGATE_KEYS = ("where", "each", "of", "have", "weight", "from", "to", "in", "as", *ORDER, "is", "not")
 SPECIAL = ("not", "any", "every", *AGGREGATES)
 SHIFTS = ("days", "weeks", "months", "years", "minutes")
-PARTS = ("date_of", "week_of", "month_of", "weekday_of")
+PARTS = ("date_of", "time_of", "week_of", "month_of", "weekday_of")
 PAIRS = ("plus", "minus", "times", "over", "earlier", "later")
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from policycheck_engine import Aggregate, Atom, Call, Program, Relation, Row, Rule, Term, Value
-from policycheck_engine.memory import Counted, World, counted_by, no_collection, steps
+from policycheck_engine import Program, Relation, Row, Value
+from policycheck_engine.memory import Counted, Step, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Norm
-from policycheck_engine.program import terms, walk
 from policycheck_engine.readings import Outline, readings
 from policycheck_engine.strata import needed
 
 from policycheck.cache import key_of, read, write
+from policycheck.policy.cone import Cone, cones_of
 from policycheck.policy.model import AS_OF, Policy, Setting
 
 if TYPE_CHECKING:
@@ -32,20 +32,11 @@ Touched = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cone:
-    """What a norm rests on: the base relations that it reads, directly or through definitions, the fields of
-    them, and what the ids among its variables identify."""
-
-    relations: frozenset[str]
-    columns: frozenset[tuple[str, str]]
-    domains: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Basis:
     """What is kept of a policy that was made ready.
 
     `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings.
+    `flaws` is the relation with what is wrong with exceptions, and the relation that these are rows of.
     """
 
     norms: tuple[Norm, ...]
@@ -55,6 +46,7 @@ class Basis:
     reads: frozenset[str]
     cones: Mapping[str, Cone]
     calendars: Mapping[str, Counted]
+    flaws: tuple[str, str] | None = None
 
 
 @dataclass
@@ -83,6 +75,11 @@ class Ready:
     def norms(self) -> tuple[Norm, ...]:
         return self.basis.norms
 
+    def columns(self, norm: Norm, relation: str, domain: str) -> list[str]:
+        """The columns of one of a norm's relations that hold keys of another relation's rows."""
+        domains = self.cones[norm.rule].domains
+        return [c for c in self.basis.outline.names[relation] if domains.get(c) == domain]
+
     @property
     def cones(self) -> Mapping[str, Cone]:
         return self.basis.cones
@@ -100,12 +97,18 @@ class Ready:
         with no_collection():
             world = World(self.basis.calendars, tables, self.given)
             taken: list[Any] = []
-            for step in marshal.loads(known) if known else steps(self.program, world.size):
+            for step in (
+                marshal.loads(known) if known else steps(self.program, self.basis.wanted, world.guess)
+            ):
                 world.take(step)
                 taken.append(step)
             if not known:
                 write(key, marshal.dumps(taken))
             return world.only(self.basis.wanted)
+
+    def steps(self, world: World) -> Iterable[Step]:
+        """The program as steps, while they are taken in a world."""
+        return steps(self.program, self.basis.wanted, world.guess)
 
 
 def made_ready(
@@ -149,6 +152,8 @@ def basis_of(compiled: Compiled) -> Basis:
     """What a compiled policy comes down to."""
     split = readings(compiled.program)
     relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
+    if compiled.flaws is not None:
+        relations[compiled.flaws] = None
     wanted = tuple(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
     program = needed(split.program, wanted)
     return Basis(
@@ -159,7 +164,15 @@ def basis_of(compiled: Compiled) -> Basis:
         reads=frozenset(program.relations) - frozenset(program.heads),
         cones=cones_of(compiled.program, compiled.norms),
         calendars=counted_by(program),
+        flaws=flaws_of(compiled),
     )
+
+
+def flaws_of(compiled: Compiled) -> tuple[str, str] | None:
+    """The relation with what is wrong with exceptions, and of which relation these are rows."""
+    if compiled.flaws is None:
+        return None
+    return compiled.flaws, str(compiled.program.relations[compiled.flaws].columns[0].domain)
 
 
 def touched_by(basis: Basis, base: Mapping[str, Relation]) -> Touched:
@@ -184,66 +197,3 @@ def shape(base: Mapping[str, Relation], touched: Touched) -> str:
         unknown = sorted(c.name for c in relation.columns if c.unknown and c.name in touched[name])
         marks.append([name, relation.missing, relation.doubtful, unknown])
     return json.dumps(marks)
-
-
-@dataclass
-class Read:
-    """What the rules of a relation read: base relations, their columns, and derived relations."""
-
-    relations: set[str] = field(default_factory=set)
-    columns: set[tuple[str, str]] = field(default_factory=set)
-    derived: set[str] = field(default_factory=set)
-
-
-def cones_of(program: Program, norms: Iterable[Norm]) -> dict[str, Cone]:
-    """What each norm rests on."""
-    heads = program.heads
-    direct = {head: read_by(rules, program) for head, rules in heads.items()}
-    found = {}
-    for norm in norms:
-        whole = Read(derived=set(norm.relations()))
-        queue = list(whole.derived)
-        while queue:
-            here = direct.get(queue.pop(), Read())
-            whole.relations |= here.relations
-            whole.columns |= here.columns
-            queue += here.derived - whole.derived
-            whole.derived |= here.derived
-        domains = {
-            c.name: c.domain for name in norm.relations() for c in program.relations[name].columns if c.domain
-        }
-        found[norm.rule] = Cone(frozenset(whole.relations), frozenset(whole.columns), domains)
-    return found
-
-
-def read_by(rules: Iterable[Rule], program: Program) -> Read:
-    """What some rules read themselves."""
-    found = Read()
-    heads = program.heads
-    for rule in rules:
-        found.relations |= {program.calendars[c].relation for c in calendars_in(rule)}
-        for literal in walk(rule.body):
-            if isinstance(literal, Atom) and literal.relation in heads:
-                found.derived.add(literal.relation)
-            elif isinstance(literal, Atom):
-                found.relations.add(literal.relation)
-                found.columns |= {(literal.relation, column) for column, _ in literal.args}
-    return found
-
-
-def calendars_in(rule: Rule) -> Iterator[str]:
-    """The calendars that a rule counts by."""
-    for literal in walk(rule.body):
-        if isinstance(literal, Aggregate) and literal.unit not in (None, "days", "weeks"):
-            yield str(literal.unit)
-        for term in terms(literal):
-            yield from calendars_of(term)
-
-
-def calendars_of(term: Term) -> Iterator[str]:
-    """The calendars that a term counts by."""
-    if isinstance(term, Call):
-        if term.calendar is not None:
-            yield term.calendar
-        for arg in term.args:
-            yield from calendars_of(arg)
