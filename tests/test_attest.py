@@ -107,6 +107,19 @@ def test_of_one_role(command: Command, text_snapshot: SnapshotAssertion) -> None
     assert ran.out == text_snapshot
 
 
+def test_what_the_school_has_set_counts(command: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "policy: woodlands-progress-mentor\nparameters: {frequent_share: 0.01}\n", encoding="utf-8"
+    )
+    usual = command("attest", WOODLANDS)
+    by_option = command("attest", WOODLANDS, "--set", "frequent_share=0.01")
+    by_file = command("attest", WOODLANDS, "--settings", own)
+    over = command("attest", WOODLANDS, "--settings", own, "--set", "frequent_share=0.25")
+    assert (by_option.err, by_file.err, over.err) == ("", "", "")
+    assert by_option.out == by_file.out != usual.out == over.out
+
+
 def test_with_three_sheets(command: Command, text_snapshot: SnapshotAssertion) -> None:
     ran = command("attest", "docs/examples/first-sheets", "--policy", "woodlands-progress-mentor")
     assert (ran.code, ran.err) == (0, "")

@@ -13,6 +13,7 @@ import typer
 from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
+from policycheck.commands.diff import diff
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
@@ -52,6 +53,7 @@ COMMANDS = (
     verify,
     coverage,
     test,
+    diff,
     schema,
 )
 for command in COMMANDS:

@@ -168,6 +168,7 @@ class _Maker:
     def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
         self.ready, self.tables, self.waivers = ready, tables, waivers
         self.indexes: dict[str, dict[Value, int]] = {}
+        self.keys: dict[str, list[int]] = {}
         self.constants = ready.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
@@ -185,10 +186,7 @@ class _Maker:
             binds=rule.binds,
             subject=judged.subject,
             message=self.message(rule, judged, outcome, missing, signed),
-            records=tuple(
-                RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
-                for r, i in records
-            ),
+            records=tuple([self.place(relation, index) for relation, index in records]),
             remedy=self.remedy(rule, judged, outcome),
             notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
             missing=missing,
@@ -263,10 +261,14 @@ class _Maker:
                     if len(seen) >= RECORDS_SHOWN:
                         return
 
-    def key(self, relation: str, index: int) -> str:
+    def place(self, relation: str, index: int) -> RecordPlace:
         table = self.tables[relation]
-        fields = self.ready.policy.model.relations[relation].key
-        return ",".join(str(table.rows[index][table.relation.index(f)]) for f in fields)
+        if relation not in self.keys:
+            fields = self.ready.policy.model.relations[relation].key
+            self.keys[relation] = [table.relation.index(f) for f in fields]
+        row = table.rows[index]
+        id_ = ",".join([str(row[place]) for place in self.keys[relation]])
+        return RecordPlace(relation, id_, table.source, table.places(index))
 
     def index(self, relation: str) -> dict[Value, int]:
         if relation not in self.indexes:

@@ -23,7 +23,7 @@ from policycheck_engine.readings import possible
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.find import Pack, find_pack, shipped
+from policycheck.policy.find import Pack, find_pack, pack_of, shipped
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import Ready, made_ready
@@ -31,13 +31,15 @@ from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel, load_model
 from policycheck.records.read import Raw, Source, open_records, read_records
 from policycheck.register import Entry, Judging, register
-from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
+from policycheck.settings import NOTHING_SET, SettingsFile, checked_parameters, read_settings, settings_for
 from policycheck.waivers import Claim, accepting
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
 
 Progress = Callable[[str], None]
+Window = tuple[str | None, str | None, Path]
+"""A version in force: its first day, the first day of the next, and its folder."""
 Evaluate = Callable[..., dict[str, set[Row]]]
 
 
@@ -120,6 +122,7 @@ def run(
     policy: str | None = None,
     *,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
@@ -134,6 +137,7 @@ def run(
     path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
     policy      id, id@version or folder; else the one for the school that the records name
     as_of       the day up to which the records are judged, ISO; else the end of the term
+    as_if_in_force  judge every day by the newest version, even those before it comes into force
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
@@ -158,11 +162,20 @@ def run(
         Path(path),
         policy,
         as_of=as_of,
+        as_if_in_force=as_if_in_force,
         keep_going=keep_going,
         engine=engine,
         unfinished=unfinished,
         progress=progress,
     )
+    return judged(records, asked, own, progress)
+
+
+@no_collection()
+def judged(
+    records: Prepared, asked: Asked, own: SettingsFile | None = None, progress: Progress = lambda stage: None
+) -> Result:
+    """The result of records that are prepared, with the school's own settings if it has any."""
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
     school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
@@ -172,11 +185,11 @@ def run(
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [judged_by(version, tables, records.engine, school.waivers) for version in ready]
+    judgings = [judged_by(version, tables, records.engine, school.waivers) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for judging in reversed(judged):
+    for judging in reversed(judgings):
         made, more = findings_of(judging.ready, judging.judgements, tables, school.waivers)
         results = merged(results, made)
         findings += more
@@ -189,27 +202,34 @@ def run(
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
-        waivers=register(school.waivers, judged, tables),
+        waivers=register(school.waivers, judgings, tables),
         overridden=overridden,
-        hashes={**hashes(Path(path), policies), **({"settings": own.sha256} if own else {})},
+        hashes={**hashes(Path(asked.records), policies), **({"settings": own.sha256} if own else {})},
     )
 
 
 def prepared(
     path: Path,
-    policy: str | None = None,
+    policy: str | Policy | None = None,
     *,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     keep_going: bool = False,
     engine: str = "auto",
     unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
-    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`.
+
+    The policy can be one that is loaded already.
+    """
     progress("reading")
     source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
-    model = model_of(pack.versions[-1][1])
+    if isinstance(policy, Policy):
+        pack, model, loaded = pack_of(policy), policy.model, {policy.folder: policy}
+    else:
+        pack = find_pack(policy, None if policy else school_named(source))
+        model, loaded = model_of(pack.versions[-1][1]), {}
     raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
     if problems and not keep_going:
@@ -217,8 +237,14 @@ def prepared(
     info = records_info(raw, tables, model, as_of, path, problems)
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model, unfinished), first, until) for first, until, folder in windows]
+    if as_if_in_force:
+        windows: list[Window] = [(None, None, pack.versions[-1][1])]
+    else:
+        windows = versions_in_force(pack, info, tables, model)
+    policies = [
+        (loaded.get(folder) or load_policy(folder, model, unfinished), first, until)
+        for first, until, folder in windows
+    ]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine)
@@ -336,9 +362,7 @@ def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
     return [dict(zip(table.relation.names, row, strict=True)) for row in table.rows]
 
 
-def versions_in_force(
-    pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel
-) -> list[tuple[str | None, str | None, Path]]:
+def versions_in_force(pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel) -> list[Window]:
     """The versions that some day of the term falls under: first day, first day of the next, folder.
 
     A pack of one version judges all days from the one it comes into force.
@@ -355,7 +379,7 @@ def versions_in_force(
         frame = model.frame.term
         rows = rows_as_mappings(tables, frame["relation"])
         start = next((str(r[frame["starts"]]) for r in rows if r[frame["id"]] == info.term), None)
-    out: list[tuple[str | None, str | None, Path]] = []
+    out: list[Window] = []
     for i, (version, folder) in enumerate(pack.versions):
         until = pack.versions[i + 1][0] if i + 1 < len(pack.versions) else None
         if info.as_of is not None and version > info.as_of:

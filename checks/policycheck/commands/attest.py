@@ -40,6 +40,9 @@ def attest(
     as_of: Annotated[
         str | None, typer.Option(help="Judge up to this day, year-month-day; else to the end of the term.")
     ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="The school's own file, whose values for parameters count.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another value for a parameter.")
     ] = None,
@@ -49,7 +52,7 @@ def attest(
     from policycheck.attest.questions import questions_of
     from policycheck.progress import shown_progress
     from policycheck.run import prepared
-    from policycheck.settings import checked_parameters
+    from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
 
     if read is None and output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"`{output}`: a questionnaire ends in {' or '.join(SUFFIXES)}")
@@ -58,9 +61,12 @@ def attest(
     if read is not None and not read.is_file():
         raise UsageError(f"there is no file `{read}`")
     with shown_progress() as progress:
+        own = read_settings(settings) if settings else None
         ready = prepared(records, policy, as_of=as_of, progress=progress)
+        school = settings_for(own, [p for p, _, _ in ready.policies]) if own else NOTHING_SET
+        given = checked_parameters(ready.current, values_set(set_ or []))
         progress("evaluating")
-        questions = questions_of(ready, checked_parameters(ready.current, values_set(set_ or [])))
+        questions = questions_of(ready, {**school.parameters, **given})
     if read is None:
         ask(ready, questions, role, output)
     else:

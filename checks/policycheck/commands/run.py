@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,7 +71,9 @@ def run(
         progress("reporting")
         form = result.as_json()
         if format is Format.json:
-            text = json.dumps(form, ensure_ascii=False, indent=2) + "\n"
+            from policycheck.report.json_text import indented
+
+            text = indented(form)
         else:
             from policycheck.report.table import result_as_table
 
