@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+from policycheck.errors import UsageError
+from policycheck.run import evaluator
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,3 +32,20 @@ def copied(folder: Path, into: Path, *edits: tuple[str, str, str]) -> Path:
         assert text.count(find) == 1, f"{find!r} stands {text.count(find)} times in {name}"
         (into / name).write_text(text.replace(find, new), encoding="utf-8")
     return into
+
+
+def durable_missing() -> str:
+    """Why durable-rules cannot be used here; empty when it can."""
+    try:
+        evaluator("durable")
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+WITHOUT_DURABLE = durable_missing()
+MUST_HAVE_IT = bool(os.environ.get("POLICYCHECK_ALL_ENGINES")) and sys.version_info < (3, 13)
+"""In CI the tests of durable-rules are never left out, where it can be had."""
+
+needs_durable = pytest.mark.skipif(bool(WITHOUT_DURABLE) and not MUST_HAVE_IT, reason=WITHOUT_DURABLE)
+DURABLE = pytest.param("durable", marks=needs_durable)

@@ -16,7 +16,7 @@ from policycheck.commands.coverage import coverage
 from policycheck.commands.diff import diff
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
-from policycheck.commands.shared import told
+from policycheck.commands.shared import Command, told
 from policycheck.commands.test import test
 from policycheck.commands.verify import verify
 
@@ -57,4 +57,4 @@ COMMANDS = (
     schema,
 )
 for command in COMMANDS:
-    app.command()(told(command))
+    app.command(cls=Command)(told(command))

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Row, Value, canonical, nearest
+from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
 from policycheck_engine.memory import no_collection
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
 
+from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
@@ -73,7 +74,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Records as they were read and as tables, and the versions of the policy that some day of them falls
-    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate, `second`
+    what is to check it."""
 
     source: Source
     raw: Raw
@@ -81,6 +83,7 @@ class Prepared:
     info: RecordsInfo
     policies: list[tuple[Policy, str | None, str | None]]
     engine: str
+    second: str | None = None
 
     @property
     def current(self) -> Policy:
@@ -95,7 +98,7 @@ class Result:
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
     but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
-    `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    `engine` is what evaluated, `cross_checked` what derived the same; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -105,6 +108,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    cross_checked: str | None = None
     waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -129,6 +133,7 @@ def run(
     keep_going: bool = False,
     settings: str | Path | None = None,
     engine: str = "auto",
+    cross_check: str | None = None,
     unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
@@ -142,10 +147,12 @@ def run(
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
     settings    the school's own file: values for parameters, which `parameters` come before, and waivers
-    engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    engine      what evaluates: memory, duckdb, durable, naive, or auto, which chooses by the number of rows
+    cross_check a second one, which must derive the same; auto: durable where it is installed, else duckdb
     unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found,
+    and DisagreementError what only one of two engines derives.
     """
     asked = Asked(
         Path(path).as_posix(),
@@ -165,6 +172,7 @@ def run(
         as_if_in_force=as_if_in_force,
         keep_going=keep_going,
         engine=engine,
+        cross_check=cross_check,
         unfinished=unfinished,
         progress=progress,
     )
@@ -185,7 +193,9 @@ def judged(
         for version, first, until in policies
     ]
     progress("evaluating")
-    judgings = [judged_by(version, tables, records.engine, school.waivers) for version in ready]
+    judgings = [
+        judged_by(version, tables, records.engine, school.waivers, records.second) for version in ready
+    ]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
@@ -202,6 +212,7 @@ def judged(
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
+        cross_checked=records.second,
         waivers=register(school.waivers, judgings, tables),
         overridden=overridden,
         hashes={**hashes(Path(asked.records), policies), **({"settings": own.sha256} if own else {})},
@@ -216,6 +227,7 @@ def prepared(
     as_if_in_force: bool = False,
     keep_going: bool = False,
     engine: str = "auto",
+    cross_check: str | None = None,
     unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
@@ -232,10 +244,11 @@ def prepared(
         model, loaded = model_of(pack.versions[-1][1]), {}
     raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
+    second = second_engine(cross_check, engine)
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, path, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
+    info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")
     if as_if_in_force:
         windows: list[Window] = [(None, None, pack.versions[-1][1])]
@@ -247,7 +260,7 @@ def prepared(
     ]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
-    return Prepared(source, raw, tables, info, policies, engine)
+    return Prepared(source, raw, tables, info, policies, engine, second)
 
 
 def read_and_checked(
@@ -268,7 +281,7 @@ def read_and_checked(
 
 
 def checked_whole(
-    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str
+    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str, second: str | None
 ) -> RecordsInfo:
     """The records after the checks of their model: RecordsError, or what is wrong as left out."""
     checks = integrity_policy(model)
@@ -276,7 +289,7 @@ def checked_whole(
         return info
     base = {name: table.relation for name, table in tables.items()}
     ready = made_ready(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
+    problems = integrity_problems(checks, evaluate(ready, tables, engine, second), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
@@ -443,20 +456,26 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def evaluate(ready: Ready, tables: Tables, engine: str) -> Sequence[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str, second: str | None = None) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
-    return judged_by(ready, tables, engine).judgements
+    return judged_by(ready, tables, engine, second=second).judgements
 
 
-def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim] = ()) -> Judging:
-    """What each norm of a policy makes of the records, and the facts behind it."""
+def judged_by(
+    ready: Ready,
+    tables: Tables,
+    engine: str,
+    waivers: Sequence[Claim] = (),
+    second: str | None = None,
+) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it. A second evaluator must
+    derive the same."""
     if not ready.norms:
         return Judging(ready, {}, ())
     rows = rows_by_relation(tables, ready.basis.reads)
-    if engine == "memory":
-        facts = ready.in_memory(rows)
-    else:
-        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    facts = derived(ready, rows, engine)
+    if second is not None:
+        must_agree(ready.program, {engine: facts, second: derived(ready, rows, second)})
     rules, as_of = ready.policy.rules, ready.setting.as_of
     judgements = [
         judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
@@ -465,11 +484,35 @@ def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim
     return Judging(ready, facts, judgements)
 
 
+def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> dict[str, set[Row]]:
+    """The facts that the norms look at, by one evaluator."""
+    if engine == "memory":
+        return ready.in_memory(rows)
+    try:
+        return evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    except EvaluatorError as error:
+        raise UsageError(str(error)) from error
+
+
 def chosen_engine(name: str, tables: Tables) -> str:
     """The name of an evaluator; `auto` chooses by the number of rows."""
     if name != "auto":
         return name
     return "memory" if sum(len(t.rows) for t in tables.values()) <= MEMORY_ROWS else "duckdb"
+
+
+def second_engine(name: str | None, first: str) -> str | None:
+    """The name of the evaluator that checks the first one; `auto` is the most different one there is."""
+    if name == "auto":
+        try:
+            evaluator("durable")
+            others = ("durable", "duckdb")
+        except UsageError:
+            others = ("duckdb", "memory")
+        return next(other for other in others if other != first)
+    if name is not None and name == first:
+        raise UsageError(f"`{name}` is what evaluates; name another engine to check it with")
+    return name
 
 
 def evaluator(name: str) -> Evaluate:
@@ -482,11 +525,17 @@ def evaluator(name: str) -> Evaluate:
         from policycheck_engine import duck
 
         return duck.evaluate
+    if name == "durable":
+        try:
+            from policycheck_engine import durable
+        except ImportError as error:
+            raise UsageError(str(error)) from error
+        return durable.evaluate
     if name == "naive":
         from policycheck_engine import naive
 
         return naive.evaluate
-    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
+    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb, durable and naive")
 
 
 def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:

@@ -47,7 +47,16 @@ def run(
     fail_on_incomplete: Annotated[
         bool, typer.Option("--fail-on-incomplete", help="Exit code 3 when something is undecided.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="What evaluates: memory, duckdb, naive, or auto.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What evaluates: memory, duckdb, durable, naive, or auto.")
+    ] = "auto",
+    cross_check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ENGINE]",
+            help="Evaluate with a second engine too, and stop if they disagree.",
+        ),
+    ] = None,
 ) -> int:
     """Judge the records of a term and print what was found."""
     from policycheck_engine.memory import no_collection
@@ -66,6 +75,7 @@ def run(
             only=only or [],
             keep_going=keep_going,
             engine=engine,
+            cross_check=cross_check,
             progress=progress,
         )
         progress("reporting")

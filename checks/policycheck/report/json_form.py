@@ -95,6 +95,7 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "program": f"policycheck {program_version()}",
         "engine": result.engine,
+        **({"cross_checked": result.cross_checked} if result.cross_checked else {}),
         "asked": {
             "records": asked.records,
             "policy": asked.policy,
