@@ -24,6 +24,7 @@ from policycheck.report.diff_words import (
     upshot,
     upshot_of_rules,
     verdict_words,
+    witness_words,
 )
 
 MARKS = re.compile(r"[\\*\[\]<>#]|(?<!\w)_|_(?!\w)")
@@ -126,7 +127,7 @@ def rule_lines(form: Form, rule: Form) -> Iterator[str]:
     yield from map(change_line, rule["changes"])
     yield f"- **{safe(verdict_words(rule['verdict']))}**"
     for witness in rule["verdict"]["witnesses"]:
-        yield f"- for example ({witness['direction']}): {safe(witness['says'])}"
+        yield f"- for example: {safe(witness_words(witness))}"
     for term, found in rule_replays(form, rule):
         yield f"- in {safe(term)}: {figures(found)}"
     yield ""
