@@ -135,7 +135,9 @@ WRONG = {
     "two policies": (["holy-cross-learning-mentor"], "are two policies"),
     "no policy": (["docs"], "the folder `docs` has no policy.yaml"),
     "a wrong policy": (["tests/bad_policies/wrong-relation"], "there is no relation `visit`"),
-    "no folder for witnesses": ([SHIPPED, "--witnesses", "no/such"], "there is no folder `no/such`"),
+    "no folder for witnesses": ([SHIPPED, "--verdicts", "--witnesses", "no/such"], "no folder `no/such`"),
+    "witnesses of nothing": ([SHIPPED, "--no-verdicts", "--witnesses", "."], "witnesses show verdicts"),
+    "a day and no term": ([SHIPPED, "--as-of", "2021-05-01"], "give one with --replay"),
     "no such term": ([SHIPPED, "--replay", "no-such.json"], "no-such.json"),
     "another school": ([SHIPPED, "--replay", "fixtures/holy-cross/summer-2021.json"], "of the school"),
     "no such day": ([SHIPPED, "--replay", str(TERM), "--as-of", "soon"], "`soon` is no as-of date"),
@@ -144,7 +146,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG.values(), ids=WRONG)
 def test_what_cannot_be_is_told(arguments: list[str], said: str, command: Command) -> None:
-    ran = command("diff", SHIPPED, *arguments, "--no-verdicts")
+    ran = command("diff", SHIPPED, *arguments)
     assert ran.code == 2
     assert said in ran.err
     assert "fault of policycheck" not in ran.err
