@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from policycheck.errors import UsageError
-from policycheck.run import evaluator, run
+from policycheck.records.check import Table, Tables
+from policycheck.run import MEMORY_ROWS, chosen_engine, run
+from policycheck_engine import Relation
 
 from tests.support import ROOT
 
@@ -25,8 +27,12 @@ def test_small_records_on_every_engine(engine: str, policycheck_findings: Callab
 
 
 def test_the_choice_depends_on_the_rows_alone() -> None:
-    assert evaluator("auto", 1) is evaluator("memory", 0)
-    assert evaluator("auto", 10**9) is evaluator("duckdb", 0)
+    def tables(rows: int) -> Tables:
+        return {"r": Table(Relation("r", ()), "", [()] * rows, lambda i: "")}
+
+    assert chosen_engine("auto", tables(1)) == "memory"
+    assert chosen_engine("auto", tables(MEMORY_ROWS + 1)) == "duckdb"
+    assert chosen_engine("duckdb", tables(1)) == "duckdb"
 
 
 def test_unknown_engine(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from policycheck.commands.compare import compare
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
 from policycheck.commands.test import test
+from policycheck.commands.verify import verify
 
 app = typer.Typer(
     name="policycheck",
@@ -41,5 +43,5 @@ def main(
     pass
 
 
-for command in (run, test, schema):
+for command in (run, compare, verify, test, schema):
     app.command()(told(command))

@@ -52,12 +52,25 @@ class RecordsInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a run, as it was asked: enough to ask it again."""
+
+    records: str
+    policy: str | None = None
+    as_of: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first.
+    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -65,6 +78,8 @@ class Result:
     records: RecordsInfo
     rules: tuple[RuleResult, ...]
     findings: tuple[Finding, ...]
+    asked: Asked
+    engine: str
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,6 +115,9 @@ def run(
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
     path = Path(path)
+    asked = Asked(
+        path.as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
+    )
     progress("reading")
     source = open_records(path)
     pack = find_pack(policy, None if policy else school_named(source))
@@ -107,6 +125,7 @@ def run(
     raw, problems = read_records(source, model)
     progress("checking")
     tables, found = check_records(raw, model)
+    engine = chosen_engine(engine, tables)
     problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
@@ -118,8 +137,8 @@ def run(
     current = policies[-1][0]
     refuse_other_school(current, info)
     need_as_of([p for p, _, _ in policies], info, model)
-    chosen = chosen_rules(current, sections, only)
-    overridden = checked_parameters(current, parameters or {})
+    chosen = chosen_rules(current, asked.sections, asked.only)
+    overridden = checked_parameters(current, asked.parameters)
     compiled = [
         (
             version,
@@ -143,6 +162,8 @@ def run(
         records=info,
         rules=tuple(results),
         findings=tuple(findings),
+        asked=asked,
+        engine=engine,
         overridden=overridden,
         hashes=hashes(path, policies),
     )
@@ -368,14 +389,19 @@ def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]
     wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
     program = needed(split.program, wanted)
     rows = rows_by_relation(tables, program.relations)
-    facts = evaluator(engine, sum(map(len, rows.values())))(program, rows, wanted)
+    facts = evaluator(engine)(program, rows, wanted)
     return [judge(norm, split, facts) for norm in compiled.norms]
 
 
-def evaluator(name: str, rows: int) -> Evaluate:
-    """The evaluator of that name, imported only now; `auto` chooses by the number of rows."""
-    if name == "auto":
-        name = "memory" if rows <= MEMORY_ROWS else "duckdb"
+def chosen_engine(name: str, tables: Tables) -> str:
+    """The name of an evaluator; `auto` chooses by the number of rows."""
+    if name != "auto":
+        return name
+    return "memory" if sum(len(t.rows) for t in tables.values()) <= MEMORY_ROWS else "duckdb"
+
+
+def evaluator(name: str) -> Evaluate:
+    """The evaluator of that name, imported only now."""
     if name == "memory":
         from policycheck_engine import memory
 

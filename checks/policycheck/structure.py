@@ -20,7 +20,7 @@ from policycheck.yamlfile import Document, Place
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """A JSON Schema by name: records, policy, section, scene, scenario."""
+    """A JSON Schema by name: records, policy, section, scene, scenario, findings."""
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found

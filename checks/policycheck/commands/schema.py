@@ -12,11 +12,11 @@ from policycheck.commands.shared import write
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help="term, policy, section, records, scene or scenario.")],
+    name: Annotated[str, typer.Argument(help="term, policy, section, records, scene, scenario or findings.")],
     policy: Annotated[str | None, typer.Option(help="Whose record model a term file must follow.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
 ) -> int:
-    """Print a JSON Schema: of a term file, or of the files of a policy, for editors."""
+    """Print a JSON Schema: of a term file, of the files of a policy, or of a result."""
     from policycheck.schemas_for import named_schema
 
     write(json.dumps(named_schema(name, policy), ensure_ascii=False, indent=2) + "\n", output)

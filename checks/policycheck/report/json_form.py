@@ -6,6 +6,8 @@ two disagree about a count.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +33,12 @@ def program_version() -> str:
 
 def result_as_json(result: Result) -> dict[str, Any]:
     """The form of a result, in a fixed order of keys."""
+    form = judged_as_json(result)
+    return {**form, "receipt": receipt_as_json(result, form)}
+
+
+def judged_as_json(result: Result) -> dict[str, Any]:
+    """All of the form but its receipt."""
     rules = [rule_as_json(r) for r in result.rules]
     total: Counter[str] = Counter()
     for r in result.rules:
@@ -71,8 +79,43 @@ def result_as_json(result: Result) -> dict[str, Any]:
         "rules": rules,
         "findings": [finding_as_json(f) for f in result.findings],
         "defects": [],
-        "receipt": {"program": f"policycheck {program_version()}", "sha256": dict(result.hashes)},
     }
+
+
+def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
+    """What went in, by hash, what was asked and by what it was judged, and a hash of what came out."""
+    asked = result.asked
+    return {
+        "program": f"policycheck {program_version()}",
+        "engine": result.engine,
+        "asked": {
+            "records": asked.records,
+            "policy": asked.policy,
+            "as_of": asked.as_of,
+            "parameters": dict(asked.parameters),
+            "sections": list(asked.sections),
+            "only": list(asked.only),
+            "keep_going": asked.keep_going,
+        },
+        "sha256": {**result.hashes, "result": judged_hash(form)},
+    }
+
+
+def judged_hash(form: Mapping[str, Any]) -> str:
+    """SHA-256 of what was judged: of the form without its receipt, with sources by name and not by where
+    they were, so that the same records in another folder give the same."""
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                k: value[k].rpartition("/")[2] if k == "source" else placed(value[k])
+                for k in value
+                if k not in ("receipt", "sources")
+            }
+        return [placed(v) for v in value] if isinstance(value, list) else value
+
+    text = json.dumps(placed(form), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def counted(outcomes: Mapping[str, int]) -> dict[str, int]:
