@@ -24,12 +24,13 @@ from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
 from policycheck.policy.compile import Compiled, Setting, compile_policy
-from policycheck.policy.find import Pack, find_pack, shipped
+from policycheck.policy.find import Pack, find_pack, folder_of_packs, packs
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy
 from policycheck.records.check import Tables, check_records
-from policycheck.records.model import RecordModel, load_model
+from policycheck.records.model import RecordModel
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.records.split import source_of_school
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
@@ -62,6 +63,7 @@ class Asked:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    school: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,10 @@ class Result:
 
 
 def run(
-    path: str | Path,
+    path: str | Path | Source,
     policy: str | None = None,
     *,
+    school: str | None = None,
     as_of: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     sections: Iterable[str] = (),
@@ -105,7 +108,9 @@ def run(
     """Judge the records of a term.
 
     path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
-    policy      id, id@version or folder; else the one for the school that the records name
+    policy      id, id@version or folder; else, or in a folder of policies, the one for the school that the
+                records name
+    school      which one, in a folder whose files hold several
     as_of       the day up to which the records are judged, ISO; else the end of the term
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
@@ -114,13 +119,19 @@ def run(
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
-    path = Path(path)
-    asked = Asked(
-        path.as_posix(), policy, as_of, dict(parameters or {}), tuple(sections), tuple(only), keep_going
-    )
     progress("reading")
-    source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
+    source = path if isinstance(path, Source) else opened(Path(path), policy, school)
+    asked = Asked(
+        records=source.path.as_posix(),
+        policy=policy,
+        as_of=as_of,
+        parameters=dict(parameters or {}),
+        sections=tuple(sections),
+        only=tuple(only),
+        keep_going=keep_going,
+        school=source.school,
+    )
+    pack = pack_for(source, policy)
     model = model_of(pack.versions[-1][1])
     raw, problems = read_records(source, model)
     progress("checking")
@@ -129,7 +140,7 @@ def run(
     problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
-    info = records_info(raw, tables, model, as_of, path, problems)
+    info = records_info(raw, tables, model, as_of, source.school, problems)
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
@@ -165,8 +176,28 @@ def run(
         asked=asked,
         engine=engine,
         overridden=overridden,
-        hashes=hashes(path, policies),
+        hashes=hashes(source, [(policy.name, policy.folder, policy.model) for policy, _, _ in policies]),
     )
+
+
+def opened(path: Path, policy: str | None, school: str | None) -> Source:
+    """The records at a path, or those of one school there."""
+    if school is None:
+        return open_records(path)
+    return source_of_school(path, frame_model(policy), school)
+
+
+def frame_model(policy: str | None) -> RecordModel:
+    """The record model by whose frame records tell their school, before the policy is found by it."""
+    folder = folder_of_packs(policy)
+    pack = find_pack(policy, None) if folder is None else next(packs(folder))
+    return model_of(pack.versions[-1][1])
+
+
+def pack_for(source: Source, policy: str | None) -> Pack:
+    """The policy that is meant, or else the one for the school that the records name."""
+    by_school = folder_of_packs(policy) is not None
+    return find_pack(policy, school_named(source, frame_model(policy)) if by_school else None)
 
 
 def checked_whole(
@@ -208,9 +239,10 @@ def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleRes
     return list(found.values())
 
 
-def school_named(source: Source) -> str | None:
+def school_named(source: Source, model: RecordModel) -> str | None:
     """The school that the records name in their frame, if they do."""
-    model = load_model(shipped() / "records.yaml")
+    if source.school is not None:
+        return source.school
     frame = model.frame.school
     raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
     table = raw.get(frame["relation"]) if frame else None
@@ -221,21 +253,26 @@ def school_named(source: Source) -> str | None:
 
 
 def records_info(
-    raw: Raw, tables: Tables, model: RecordModel, as_of: str | None, path: Path, problems: list[Problem]
+    raw: Raw,
+    tables: Tables,
+    model: RecordModel,
+    as_of: str | None,
+    school: str | None,
+    problems: list[Problem],
 ) -> RecordsInfo:
-    """The school, the term under test and the as-of date of the records."""
+    """The school, the term under test and the as-of date of the records; `school` when that is known."""
     if as_of is not None:
         try:
             as_of = str(canonical(as_of, "date"))
         except ValueError as error:
             raise UsageError(f"`{as_of}` is no as-of date: write {error}") from None
-    school = name = term = None
+    name = term = None
     if model.frame.school:
         rows = rows_as_mappings(tables, model.frame.school["relation"])
         if len(rows) > 1:
             raise UsageError("the records are of more than one school; give one file or folder for each")
         if rows:
-            school = rows[0][model.frame.school["field"]]
+            school = str(rows[0][model.frame.school["field"]])
             name = rows[0].get(model.frame.school.get("name", ""))
     if model.frame.term:
         starts, ends, id_ = (model.frame.term[k] for k in ("starts", "ends", "id"))
@@ -249,7 +286,7 @@ def records_info(
             term = latest[id_]
             as_of = as_of or (str(latest[ends]) if latest[ends] is not None else None)
     return RecordsInfo(
-        school=None if school is None else str(school),
+        school=school,
         school_name=None if name is None else str(name),
         term=None if term is None else str(term),
         as_of=as_of,
@@ -430,13 +467,17 @@ def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[
     return out
 
 
-def hashes(path: Path, policies: list[tuple[Policy, str | None, str | None]]) -> dict[str, str]:
-    """SHA-256 of the records and of the policy's files, by what they are."""
-    out = {"records": digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))}
-    for policy, _, _ in policies:
-        files = [*sorted(policy.folder.glob("*.yaml")), policy.model.document.file]
-        out[policy.name] = digest(files)
+def hashes(source: Source, rules: Iterable[tuple[str, Path, RecordModel]]) -> dict[str, str]:
+    """SHA-256 of the records, and of the files of each version by its name."""
+    out = {"records": source.digest or records_digest(source.path)}
+    for name, folder, model in rules:
+        out[name] = digest([*sorted(folder.glob("*.yaml")), model.document.file])
     return out
+
+
+def records_digest(path: Path) -> str:
+    """SHA-256 of a term's file, or of the files of its folder."""
+    return digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))
 
 
 def digest(files: Iterable[Path]) -> str:

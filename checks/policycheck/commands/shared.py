@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
@@ -14,6 +13,7 @@ from typing import Any
 import typer
 
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
+from policycheck.files import write_whole
 
 FOUND, FAILED, INCOMPLETE = 1, 2, 3
 
@@ -79,19 +79,4 @@ def write(text: str, output: Path | None) -> None:
         return
     if not output.parent.is_dir():
         raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o666 & ~umask())
-        os.replace(name, output)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    write_whole(text, output)

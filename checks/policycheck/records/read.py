@@ -259,7 +259,7 @@ def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]
 
 
 def csv_rows(file: Path) -> Iterator[tuple[int, list[str], list[str]]]:
-    """The line on which each row ends, the header, and the row's cells; first the header's line, without cells."""
+    """The line on which a row ends, the header, and the row's cells; first the header's line, without any."""
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
         header = [name.strip() for name in next(reader, [])]
@@ -322,7 +322,9 @@ def parquet_rows(file: Path) -> Iterator[tuple[list[str], list[Any]]]:
 
     with duckdb.connect() as connection:
         try:
-            result = connection.execute("SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(file)])
+            result = connection.execute(
+                "SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(file)]
+            )
             names = [d[0] for d in result.description or ()]
             yield names, []
             while batch := result.fetchmany(10_000):

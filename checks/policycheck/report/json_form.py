@@ -90,6 +90,7 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
         "engine": result.engine,
         "asked": {
             "records": asked.records,
+            "school": asked.school,
             "policy": asked.policy,
             "as_of": asked.as_of,
             "parameters": dict(asked.parameters),
