@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import groupby
 
 from policycheck_engine import Aggregate, Atom, Body, Call, Program, Rule, Term, Value
 from policycheck_engine.norms import Judged, Judgement, Norm
 from policycheck_engine.program import terms, walk
 
-from policycheck.messages import filled, written
+from policycheck.messages import filled, listed, moment, written
+from policycheck.policy.attested import ANSWERS, SIGNED, signers
 from policycheck.policy.compile import Compiled
 from policycheck.policy.model import Outcome, RuleText, Severity
 from policycheck.records.check import Table, Tables
@@ -39,10 +41,25 @@ class RecordPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """A signed answer that counts: the key of the attestation, who signed in which role, and the day."""
+
+    id: str
+    answer: str
+    by: str
+    role: str
+    on: str
+
+    def __str__(self) -> str:
+        return f"{self.by} ({self.role.replace('_', ' ')}, {moment(self.on)})"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One outcome that is neither met nor not applicable.
 
     `cases` counts the cases of the subject by outcome; `missing` names what an undecided one lacks.
+    `signatures` are the signed answers on file; when it `contradicts` them, its records speak against a yes.
     """
 
     id: str
@@ -57,6 +74,8 @@ class Finding:
     remedy: str
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    contradicts: bool = False
     cases: Mapping[str, int] = field(default_factory=dict)
     order: tuple[int, ...] = ()
 
@@ -92,7 +111,7 @@ def findings_of(
         outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
         for subject in judgement.others:
             outcome = outcome_of(rule, subject)
-            if outcome == "undecided" and rule.data.get("quiet"):
+            if outcome == "undecided" and rule.data.get("contradicts"):
                 continue
             outcomes[outcome] += 1
             findings.append(maker.finding(rule, judgement.norm, subject, outcome, position))
@@ -104,6 +123,35 @@ def findings_of(
 def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
     """A failure is a breach, advice or a missed criterion, as the rule says."""
     return rule.outcome if judged.outcome == "breach" else judged.outcome
+
+
+def signatures(judged: Judged) -> list[Signature]:
+    """The signed answers about the subject of an attested clause, by answer and day."""
+    parts = [f"{part.name}_{SIGNED}" for part in fields(Signature)]
+    found = {Signature(*(str(row[part]) for part in parts)) for _, row in judged.notes}
+    return sorted(found, key=lambda s: (ANSWERS.index(s.answer), s.on, s.by, s.role, s.id))
+
+
+def answers_in_words(signed: Iterable[Signature]) -> list[str]:
+    """Who gave each answer: "yes by T04 (teacher, 15 July 2021)"."""
+    return [
+        f"{answer.replace('_', ' ')} by {listed(map(str, those))}"
+        for answer, those in groupby(signed, key=lambda s: s.answer)
+    ]
+
+
+def signed_in_words(signed: Iterable[Signature]) -> str:
+    """The one answer that was signed, or those that differ."""
+    answers = answers_in_words(signed)
+    return f"The signatures differ, {'; '.join(answers)}" if len(answers) > 1 else f"Signed {answers[0]}"
+
+
+def unsigned(rule: RuleText, signed: list[Signature]) -> str:
+    """Whose signature is wanted, and what is signed already."""
+    roles = {s.role for s in signed}
+    wanted = signers(group for group in rule.data["groups"] if roles.isdisjoint(group))
+    so_far = f"; so far {', '.join(answers_in_words(signed))}" if signed else ""
+    return f"no signature of {wanted} that counts is on file (within the term, a yes with evidence){so_far}"
 
 
 def _named(rule: RuleText, verdict: str) -> str:
@@ -121,8 +169,9 @@ class _Maker:
         policy = self.compiled.policy
         key = ",".join(f"{k}={'?' if v is None else v}" for k, v in judged.subject.items())
         severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
-        records = list(self.records(norm, judged))
-        missing = tuple(self.missing(norm, judged, records)) if outcome == "undecided" else ()
+        signed = signatures(judged) if rule.attested else []
+        records = list(self.records(norm, judged, signed))
+        missing = tuple(self.missing(rule, norm, judged, records, signed)) if outcome == "undecided" else ()
         loudness = (LOUDEST_FIRST.index(outcome), SEVERITIES.index(severity), position)
         return Finding(
             id=f"{policy.id}:{rule.id}:{key}",
@@ -132,30 +181,37 @@ class _Maker:
             severity=severity,
             binds=rule.binds,
             subject=judged.subject,
-            message=self.message(rule, norm, judged, outcome, missing),
+            message=self.message(rule, judged, outcome, missing, signed),
             records=tuple(
                 RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
                 for r, i in records
             ),
             remedy=self.remedy(rule, judged, outcome),
-            notes=tuple(
-                dict.fromkeys(
-                    filled(rule.data["notes"][i]["say"], [row], self.constants) for i, row in judged.notes
-                )
-            ),
+            notes=() if rule.attested else tuple(dict.fromkeys(self.notes(rule, judged))),
             missing=missing,
+            signatures=tuple(signed),
+            contradicts=bool(rule.data.get("contradicts")),
             cases={_named(rule, v): n for v, n in sorted(judged.cases.items())},
             order=loudness,
         )
 
     def remedy(self, rule: RuleText, judged: Judged, outcome: Outcome) -> str:
-        if outcome == "undecided" and not rule.attested:
-            return "Record what is missing, then run again."
+        if outcome == "undecided":
+            return str(rule.data.get("to_sign", "Record what is missing, then run again."))
         rows = judged.shown or judged.decisive or [judged.subject]
         return filled(str(rule.data.get("remedy", "")), rows, self.constants)
 
+    def notes(self, rule: RuleText, judged: Judged) -> Iterator[str]:
+        for i, row in judged.notes:
+            yield filled(rule.data["notes"][i]["say"], [row], self.constants)
+
     def message(
-        self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, missing: tuple[str, ...]
+        self,
+        rule: RuleText,
+        judged: Judged,
+        outcome: Outcome,
+        missing: tuple[str, ...],
+        signed: list[Signature],
     ) -> str:
         if outcome == "undecided":
             subject = ", ".join(f"{k} {v}" for k, v in judged.subject.items() if v is not None)
@@ -165,7 +221,8 @@ class _Maker:
                 if missing
                 else (f"The records cannot tell{about}.")
             )
-        text = written(str(rule.data["message"]), judged, self.constants)
+        constants = {**self.constants, "signatures": signed_in_words(signed)} if signed else self.constants
+        text = written(str(rule.data["message"]), judged, constants)
         if outcome == "excused" and "excuse_note" in rule.data:
             text += " " + written(str(rule.data["excuse_note"]), judged, self.constants)
         if outcome == "explained":
@@ -174,13 +231,14 @@ class _Maker:
 
     # The records a finding rests on
 
-    def records(self, norm: Norm, judged: Judged) -> Iterator[tuple[str, int]]:
+    def records(self, norm: Norm, judged: Judged, signed: Iterable[Signature]) -> Iterator[tuple[str, int]]:
         """The rows whose key is a value of the finding's variables, in relations that the rule reads."""
         domains = self.domains(norm)
         cone = self.cone(norm)
         seen: set[tuple[str, int]] = set()
         shown = [] if judged.outcome == "undecided" else judged.shown
-        for row in [judged.subject, *shown, *judged.decisive]:
+        attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
+        for row in [judged.subject, *shown, *judged.decisive, *attestations]:
             for name, value in row.items():
                 relation = domains.get(name)
                 if relation is None or relation not in cone.relations or value is None:
@@ -213,7 +271,14 @@ class _Maker:
 
     # What an undecided finding lacks
 
-    def missing(self, norm: Norm, judged: Judged, records: list[tuple[str, int]]) -> Iterator[str]:
+    def missing(
+        self,
+        rule: RuleText,
+        norm: Norm,
+        judged: Judged,
+        records: list[tuple[str, int]],
+        signed: list[Signature],
+    ) -> Iterator[str]:
         """What the records lack: fields of these very rows, or relations, or fields with gaps."""
         cone = self.cone(norm)
         found = False
@@ -234,7 +299,7 @@ class _Maker:
                 yield f"rows of `{relation}` were left out"
         if norm.unanswered is not None and not found:
             found = True
-            yield "no signature that counts is on file (right role, within the term, with evidence)"
+            yield unsigned(rule, signed)
         if found:
             return
         for relation, name in sorted(cone.columns):

@@ -67,6 +67,24 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """Records as they were read and as tables, and the versions of the policy that some day of them falls
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+
+    source: Source
+    raw: Raw
+    tables: Tables
+    info: RecordsInfo
+    policies: list[tuple[Policy, str | None, str | None]]
+    engine: str
+
+    @property
+    def current(self) -> Policy:
+        """The version in force at the as-of date."""
+        return self.policies[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
@@ -119,35 +137,20 @@ def run(
 
     Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
     """
-    progress("reading")
-    source = path if isinstance(path, Source) else opened(Path(path), policy, school)
+    records = prepared(
+        path, policy, school=school, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+    )
     asked = Asked(
-        records=source.path.as_posix(),
+        records=records.source.path.as_posix(),
         policy=policy,
         as_of=as_of,
         parameters=dict(parameters or {}),
         sections=tuple(sections),
         only=tuple(only),
         keep_going=keep_going,
-        school=source.school,
+        school=records.source.school,
     )
-    pack = pack_for(source, policy)
-    model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
-    engine = chosen_engine(engine, tables)
-    problems += found
-    if problems and not keep_going:
-        raise RecordsError(problems)
-    info = records_info(raw, tables, model, as_of, source.school, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
-    progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
-    current = policies[-1][0]
-    refuse_other_school(current, info)
-    need_as_of([p for p, _, _ in policies], info, model)
+    tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
     overridden = checked_parameters(current, asked.parameters)
     compiled = [
@@ -158,7 +161,7 @@ def run(
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, c, evaluate(c, tables, engine)) for version, c in compiled]
+    judged = [(version, c, evaluate(c, tables, records.engine)) for version, c in compiled]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
@@ -174,10 +177,42 @@ def run(
         rules=tuple(results),
         findings=tuple(findings),
         asked=asked,
-        engine=engine,
+        engine=records.engine,
         overridden=overridden,
-        hashes=hashes(source, [(policy.name, policy.folder, policy.model) for policy, _, _ in policies]),
+        hashes=hashes(records.source, [(p.name, p.folder, p.model) for p, _, _ in policies]),
     )
+
+
+def prepared(
+    path: str | Path | Source,
+    policy: str | None = None,
+    *,
+    school: str | None = None,
+    as_of: str | None = None,
+    keep_going: bool = False,
+    engine: str = "auto",
+    progress: Progress = lambda stage: None,
+) -> Prepared:
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
+    progress("reading")
+    source = path if isinstance(path, Source) else opened(Path(path), policy, school)
+    pack = pack_for(source, policy)
+    model = model_of(pack.versions[-1][1])
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    engine = chosen_engine(engine, tables)
+    problems += found
+    if problems and not keep_going:
+        raise RecordsError(problems)
+    info = records_info(raw, tables, model, as_of, source.school, problems)
+    info = checked_whole(info, model, tables, keep_going, engine)
+    progress("compiling")
+    windows = versions_in_force(pack, info, tables, model)
+    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    refuse_other_school(policies[-1][0], info)
+    need_as_of([p for p, _, _ in policies], info, model)
+    return Prepared(source, raw, tables, info, policies, engine)
 
 
 def opened(path: Path, policy: str | None, school: str | None) -> Source:

@@ -373,6 +373,8 @@ class _RuleWriter:
         for name in used:
             if name in self.words.values or name in ("failed", "cases"):
                 continue
+            if name == "signatures" and self.text.attested:
+                continue
             if name not in names:
                 hint = nearest(name, [*names, "failed", "cases"])
                 message = f"the message uses `{{{name}}}`, which nothing gives a value"

@@ -194,5 +194,10 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "remedy": finding.remedy,
         "notes": list(finding.notes),
         "missing": list(finding.missing),
+        "signatures": [
+            {"id": s.id, "answer": s.answer, "by": s.by, "role": s.role, "on": s.on}
+            for s in finding.signatures
+        ],
+        "contradicts": finding.contradicts,
         "cases": dict(finding.cases),
     }

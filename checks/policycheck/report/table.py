@@ -17,6 +17,7 @@ HEADINGS = {
     "missed": "Criteria that were missed",
     "explained": "Explained: a clause that ranks higher forced it",
     "excused": "Excused: a valid exception",
+    "contradicted": "Signed yes, and the records speak against it",
     "advice": "Advice: an ideal that was not reached",
     "pending": "Pending: the time has not run out",
     "undecided": "Undecided: the records cannot tell",
@@ -28,10 +29,13 @@ WIDTH = 100
 def result_as_table(form: Form, undecided: int = 10) -> str:
     """The whole report; of the undecided only the first ones, since there may be thousands."""
     parts = [*head(form), "", summary(form), ""]
-    for outcome, heading in HEADINGS.items():
-        found = [f for f in form["findings"] if f["outcome"] == outcome]
+    for group, heading in HEADINGS.items():
+        found = [
+            f for f in form["findings"] if group == ("contradicted" if f["contradicts"] else f["outcome"])
+        ]
         if found:
-            shown = found[:undecided] if outcome in ("undecided", "advice", "pending") else found
+            shortened = group in ("undecided", "advice", "pending")
+            shown = found[:undecided] if shortened else found
             parts += [f"{heading} ({len(found):,})", ""]
             for finding in shown:
                 parts += [*one_finding(finding), ""]
