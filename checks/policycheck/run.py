@@ -179,7 +179,7 @@ def run(
         asked=asked,
         engine=records.engine,
         overridden=overridden,
-        hashes=hashes(records.source, [(p.name, p.folder, p.model) for p, _, _ in policies]),
+        hashes=hashes(records.source, [p for p, _, _ in policies]),
     )
 
 
@@ -502,12 +502,15 @@ def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[
     return out
 
 
-def hashes(source: Source, rules: Iterable[tuple[str, Path, RecordModel]]) -> dict[str, str]:
+def hashes(source: Source, policies: Iterable[Policy]) -> dict[str, str]:
     """SHA-256 of the records, and of the files of each version by its name."""
-    out = {"records": source.digest or records_digest(source.path)}
-    for name, folder, model in rules:
-        out[name] = digest([*sorted(folder.glob("*.yaml")), model.document.file])
-    return out
+    rules = {p.name: rules_digest(p.folder, p.model) for p in policies}
+    return {"records": source.digest or records_digest(source.path), **rules}
+
+
+def rules_digest(folder: Path, model: RecordModel) -> str:
+    """SHA-256 of the files of a version, its record model among them."""
+    return digest([*sorted(folder.glob("*.yaml")), model.document.file])
 
 
 def records_digest(path: Path) -> str:
