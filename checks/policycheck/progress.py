@@ -31,7 +31,7 @@ def shown_progress() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def shown_count(what: str) -> Iterator[Callable[[int, int], None]]:
+def shown_count(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """A function that is told how many are done, of how many; it draws them and the time that is left."""
     if not sys.stderr.isatty():
         yield lambda done, total: None

@@ -25,8 +25,8 @@ from policycheck.trust.sorting import sorted_schools
 from policycheck.trust.summary import Summary, brief
 from policycheck.trust.workers import Died, spread
 
-Progress = Callable[[int, int], None]
-"""Is told how many schools are done, of how many."""
+Progress = Callable[[int, int | None], None]
+"""Is told how many schools are done, of how many; None when that is not known."""
 
 
 def judge_here(

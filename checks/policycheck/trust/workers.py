@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
@@ -37,7 +38,7 @@ class Died:
         return f"the process that judged it was ended by {name}{hint}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Worker(Generic[Item, Made]):
     """A process that applies a function to one item after the other."""
 
@@ -97,22 +98,17 @@ def spread(
     `function` and the items must be such that pickle can take them to another process.
     """
     waiting = iter(items)
-    busy: dict[Connection[Any, Any], Worker[Item, Made]] = {}
+    busy: list[Worker[Item, Made]] = []
     idle: list[Worker[Item, Made]] = []
     try:
-        more = True
-        while more or busy:
-            while more and len(busy) < jobs:
-                try:
-                    item = next(waiting)
-                except StopIteration:
-                    more = False
-                    break
-                worker = started(item, idle, function)
-                busy[worker.connection] = worker
-            ready = wait(list(busy))
-            for worker in [w for w in busy.values() if w.connection in ready]:
-                del busy[worker.connection]
+        while True:
+            for item in islice(waiting, jobs - len(busy)):
+                busy.append(started(item, idle, function))
+            if not busy:
+                return
+            ready = wait([w.connection for w in busy])
+            for worker in [w for w in busy if w.connection in ready]:
+                busy.remove(worker)
                 made = worker.take()
                 assert worker.item is not None
                 if isinstance(made, Died) or worker.given >= ITEMS:
@@ -121,7 +117,7 @@ def spread(
                     idle.append(worker)
                 yield worker.item, made
     finally:
-        for worker in [*busy.values(), *idle]:
+        for worker in [*busy, *idle]:
             worker.stop()
 
 
