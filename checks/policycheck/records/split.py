@@ -103,12 +103,7 @@ def split_folder(folder: Path, model: RecordModel) -> Split | None:
     if not any(naming.values()) and not apart:
         return None
     if not all(naming.values()):
-        have, lack = ([s for s in naming if naming[s] is found] for found in (True, False))
-        said = f"`{shown(have)}` name the school of each row in `{column}` and" if have else "rows of"
-        raise UsageError(
-            f"`{shown_path(folder)}`: {said} `{shown(lack)}` {'do' if have else ''} not. Give every file the "
-            f"column `{column}`, or make a folder for each school"
-        )
+        raise UsageError(f"`{shown_path(folder)}`: {not_all(naming, column)}")
     refuse_strange(parts, model)
     return Split(folder, column, parts)
 
@@ -119,16 +114,28 @@ def refuse_strange(parts: Iterable[Part], model: RecordModel) -> None:
     sources: dict[str, str] = {}
     for source, relation in dict.fromkeys((p.source, p.relation) for p in parts):
         if known(relation, source, "", model, problems) and sources.setdefault(relation, source) != source:
-            problems.append(Problem(source, "", "relation-twice", f"`{relation}` is given twice"))
+            help_ = f"it is in {shown([sources[relation]])} as well; give it in one place"
+            problems.append(Problem(source, "", "relation-twice", f"`{relation}` is given twice", help_))
     if problems:
         raise RecordsError(problems)
 
 
+def not_all(naming: Mapping[str, bool], column: str) -> str:
+    """What to say when some files name the school of their rows, or none does, and they should."""
+    have, lack = (shown([s for s in naming if naming[s] is found]) for found in (True, False))
+    if have:
+        said = f"the rows of {have} name their school in `{column}`, and those of {lack} do not"
+    else:
+        said = f"parts, as of {lack}, are for several schools, and no row names its school in `{column}`"
+    return f"{said}. Give every file that column, or make a folder for each school"
+
+
 def shown(sources: list[str]) -> str:
     """A few names of files, and how many there are more."""
-    names = [s.rpartition("/")[2] for s in sources]
-    more = f"` and {len(names) - 3} more" if len(names) > 3 else ""
-    return "`, `".join(names[:3]) + (more.rstrip("`") if more else "")
+    names = [f"`{s.rpartition('/')[2]}`" for s in sources[:3]]
+    more = [f"{len(sources) - 3} more"] if len(sources) > 3 else []
+    parts = [*names, *more]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def relation_of(path: Path, model: RecordModel) -> str | None:

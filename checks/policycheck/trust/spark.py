@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import zlib
@@ -68,6 +69,7 @@ def judge_on_spark(
         try:
             judge_all(session, trust, options, verdicts, progress)
             table = session.read.schema(VERDICTS).parquet(uri(verdicts))
+            refuse_lost_rows(table.filter("name = ''").collect())
             found = table.rdd.flatMap(finding_rows)
             session.createDataFrame(found, FINDINGS).write.mode("overwrite").parquet(uri(fresh))
             summary = results_of(table.toLocalIterator(), trust, folder)
@@ -76,6 +78,13 @@ def judge_on_spark(
     shutil.rmtree(output, ignore_errors=True)
     os.replace(fresh, output)
     return summed_up(summary, folder)
+
+
+def refuse_lost_rows(verdicts: Iterable[Any]) -> None:
+    """RecordsError for rows that name no school: they might be of any."""
+    problems = [Problem(*p["problem"]) for v in verdicts for p in json.loads(v.problems)]
+    if problems:
+        raise RecordsError(sorted(problems, key=lambda p: p.file))
 
 
 def places(output: Path, trust: Trust) -> tuple[Path, Path]:
@@ -113,9 +122,10 @@ def judge_all(session: Any, trust: Trust, options: Options, verdicts: Path, prog
 
 
 def last_attempt(context: Any) -> int:
-    """The number of a task's last attempt, from 0; in local mode there is no second."""
-    usual = 1 if context.master.startswith("local[") or context.master == "local" else 4
-    return int(context.getConf().get("spark.task.maxFailures", str(usual))) - 1
+    """The number of a task's last attempt, from 0; in local mode there is no second unless asked for."""
+    local = re.match(r"local(\[[^,]*(,\s*(\d+))?\])?$", context.master)
+    usual = (local[3] or "1") if local else context.getConf().get("spark.task.maxFailures", "4")
+    return int(usual) - 1
 
 
 def verdict_rows(
@@ -192,16 +202,9 @@ def finding_rows(verdict: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def results_of(verdicts: Iterable[Any], trust: Trust, folder: Path) -> Summary:
-    """Write the schools' results, and sum them up.
-
-    Raises RecordsError for rows that name no school: they might be of any.
-    """
+    """Write the schools' results, and sum them up."""
     summary = Summary(shown_path(trust.path))
-    problems: list[Problem] = []
     for v in verdicts:
-        if not v.name:
-            problems += [Problem(*p["problem"]) for p in json.loads(v.problems)]
-            continue
         form = None if v.form is None else json.loads(v.form)
         file = folder / "schools" / f"{v.name}.json"
         if form is None:
@@ -209,8 +212,6 @@ def results_of(verdicts: Iterable[Any], trust: Trust, folder: Path) -> Summary:
         else:
             write_whole(result_text(form), file)
         summary.add(brief(Judged(v.name, v.shown, form, tuple(json.loads(v.problems)))))
-    if problems:
-        raise RecordsError(sorted(problems, key=lambda p: p.file))
     return summary
 
 
@@ -229,6 +230,9 @@ def session_on(master: str | None) -> Iterator[Any]:
     if running is not None:
         yield running
         return
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which(os.path.join(home, "bin", "java") if home else "java") is None:
+        raise UsageError("Spark needs Java 17 or later, and there is none: install it, or set JAVA_HOME")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("policycheck").config("spark.ui.showConsoleProgress", "false")
     builder = builder.config("spark.executorEnv.PYTHONPATH", python_path())
@@ -237,12 +241,9 @@ def session_on(master: str | None) -> Iterator[Any]:
     try:
         with told_by_spark():
             session = builder.getOrCreate()
-    except PySparkRuntimeError as error:
-        if "JAVA_GATEWAY_EXITED" not in str(error):
-            raise
-        raise UsageError(
-            "Spark did not start; it needs Java 17 or later. What it said stands above"
-        ) from None
+    except PySparkRuntimeError:
+        where = f" on `{master}`" if master else ""
+        raise UsageError(f"Spark did not start{where}; what it said stands above") from None
     try:
         yield session
     finally:
