@@ -211,6 +211,26 @@ def test_options_hold_for_every_school() -> None:
 
 
 @pytest.mark.usefixtures("in_process")
+def test_settings_of_all_schools_and_of_each(tmp_path: Path) -> None:
+    libraries(Path("trust"), 3)
+    Path("settings").mkdir()
+    own = Path("settings/library-2.yaml")
+    own.write_text("parameters: {lent_for_days: 60}\n", encoding="utf-8")
+
+    def late(settings: Path) -> list[int]:
+        form = judge("trust", "results", settings=settings)
+        return [s["summary"]["severities"]["critical"] for s in form["schools"]]
+
+    assert late(own) == [0, 0, 0]
+    assert late(Path("settings")) == [1, 0, 0]
+    own.write_text("parameters: {lent_for_days: 7}\n", encoding="utf-8")
+    assert late(Path("settings")) == [1, 2, 0]
+    own.rename("settings/library-9.yaml")
+    with pytest.raises(UsageError, match=r"library-9.yaml` is of no school here; did you mean `library-"):
+        late(Path("settings"))
+
+
+@pytest.mark.usefixtures("in_process")
 def test_each_school_by_its_policy() -> None:
     libraries(Path("trust"), 3)
     folder = policies(Path("policies"), common=None, special="library-2")
@@ -403,6 +423,11 @@ def new_version() -> None:
     shutil.rmtree("policies/moved")
 
 
+def own_settings() -> None:
+    Path("settings").mkdir()
+    Path("settings/library-2.yaml").write_text("parameters: {lent_for_days: 60}\n", encoding="utf-8")
+
+
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(
     ("change", "again", "options"),
@@ -417,8 +442,12 @@ def new_version() -> None:
         (lambda: None, [1, 2, 3], {"only": ("lending.1",)}),
         (lambda: None, [1, 2, 3], {"parameters": {"lent_for_days": "7"}}),
         (lambda: None, [1, 2, 3], {"engine": "naive"}),
+        (own_settings, [2], {"settings": Path("settings")}),
     ],
-    ids=["nothing", "records", "result", "truncated", "rules", "version", "as-of", "only", "set", "engine"],
+    ids=[
+        *("nothing", "records", "result", "truncated", "rules", "version"),
+        *("as-of", "only", "set", "engine", "settings"),
+    ],
 )
 def test_what_changed_is_judged_again(
     change: Callable[[], None], again: list[int], options: dict[str, Any]

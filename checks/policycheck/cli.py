@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
+from policycheck.commands.coverage import coverage
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import told
@@ -43,5 +45,14 @@ def main(
     pass
 
 
-for command in (run, compare, verify, test, schema):
+COMMANDS = (
+    run,
+    attest,
+    compare,
+    verify,
+    coverage,
+    test,
+    schema,
+)
+for command in COMMANDS:
     app.command()(told(command))

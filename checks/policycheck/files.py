@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def write_whole(text: str, file: Path) -> None:
-    """The text in a file, UTF-8; what was there before stays until all of it is written."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+def write_whole(files: Mapping[Path, str | bytes]) -> None:
+    """Each text to its file: all of them are written down before the first takes its place."""
+    made: list[tuple[str, Path]] = []
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o666 & ~umask())
-        os.replace(name, file)
+        for file, text in files.items():
+            handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+            made.append((name, file))
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(text.encode("utf-8") if isinstance(text, str) else text)
+            os.chmod(name, 0o666 & ~umask())
+        for name, file in made:
+            os.replace(name, file)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        for name, _ in made:
+            Path(name).unlink(missing_ok=True)
         raise
 
 

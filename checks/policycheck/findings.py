@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 
-from policycheck_engine import Aggregate, Atom, Body, Call, Program, Rule, Term, Value
+from policycheck_engine import Value
 from policycheck_engine.norms import Judged, Judgement, Norm
-from policycheck_engine.program import terms, walk
 
 from policycheck.messages import filled, listed, moment, written
 from policycheck.policy.attested import ANSWERS, SIGNED, signers
-from policycheck.policy.compile import Compiled
-from policycheck.policy.model import Outcome, RuleText, Severity
+from policycheck.policy.model import Outcome, Policy, RuleText, Severity
+from policycheck.policy.ready import Ready
 from policycheck.records.check import Table, Tables
+from policycheck.waivers import Claim, covering
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
 LOUDEST_FIRST: tuple[Outcome, ...] = (
@@ -101,13 +101,13 @@ class RuleResult:
 
 
 def findings_of(
-    compiled: Compiled, judgements: list[Judgement], tables: Tables
+    ready: Ready, judgements: Sequence[Judgement], tables: Tables, waivers: Sequence[Claim] = ()
 ) -> tuple[list[RuleResult], list[Finding]]:
-    """The result of each rule, and its findings."""
-    maker = _Maker(compiled, tables)
+    """The result of each rule, and its findings; `waivers` are those that were judged with."""
+    maker = _Maker(ready, tables, waivers)
     results, findings = [], []
     for position, judgement in enumerate(judgements):
-        rule = compiled.policy.rules[judgement.norm.rule]
+        rule = ready.policy.rules[judgement.norm.rule]
         outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
         for subject in judgement.others:
             outcome = outcome_of(rule, subject)
@@ -118,6 +118,12 @@ def findings_of(
         cases = {_named(rule, verdict): n for verdict, n in judgement.cases.items()}
         results.append(RuleResult(rule.id, rule.clauses, sum(outcomes.values()), dict(outcomes), cases))
     return results, findings
+
+
+def finding_id(policy: Policy, rule: str, subject: Mapping[str, Value]) -> str:
+    """The id of a finding, made of what it is about and not of how it came out."""
+    key = ",".join(f"{k}={'?' if v is None else v}" for k, v in subject.items())
+    return f"{policy.id}:{rule}:{key}"
 
 
 def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
@@ -159,22 +165,19 @@ def _named(rule: RuleText, verdict: str) -> str:
 
 
 class _Maker:
-    def __init__(self, compiled: Compiled, tables: Tables) -> None:
-        self.compiled, self.tables = compiled, tables
-        self.cones: dict[str, Cone] = {}
+    def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
+        self.ready, self.tables, self.waivers = ready, tables, waivers
         self.indexes: dict[str, dict[Value, int]] = {}
-        self.constants = compiled.values
+        self.constants = ready.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
-        policy = self.compiled.policy
-        key = ",".join(f"{k}={'?' if v is None else v}" for k, v in judged.subject.items())
         severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
         signed = signatures(judged) if rule.attested else []
         records = list(self.records(norm, judged, signed))
         missing = tuple(self.missing(rule, norm, judged, records, signed)) if outcome == "undecided" else ()
         loudness = (LOUDEST_FIRST.index(outcome), SEVERITIES.index(severity), position)
         return Finding(
-            id=f"{policy.id}:{rule.id}:{key}",
+            id=finding_id(self.ready.policy, rule.id, judged.subject),
             rule=rule.id,
             clauses=rule.clauses,
             outcome=outcome,
@@ -187,7 +190,7 @@ class _Maker:
                 for r, i in records
             ),
             remedy=self.remedy(rule, judged, outcome),
-            notes=() if rule.attested else tuple(dict.fromkeys(self.notes(rule, judged))),
+            notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
             missing=missing,
             signatures=tuple(signed),
             contradicts=bool(rule.data.get("contradicts")),
@@ -201,9 +204,16 @@ class _Maker:
         rows = judged.shown or judged.decisive or [judged.subject]
         return filled(str(rule.data.get("remedy", "")), rows, self.constants)
 
-    def notes(self, rule: RuleText, judged: Judged) -> Iterator[str]:
-        for i, row in judged.notes:
+    def notes(self, rule: RuleText, judged: Judged, outcome: Outcome) -> Iterator[str]:
+        for i, row in () if rule.attested else judged.notes:
             yield filled(rule.data["notes"][i]["say"], [row], self.constants)
+        if outcome != "excused" and judged.accepted:
+            yield " ".join(["Part of it is waived.", *self.waived(rule, judged)])
+
+    def waived(self, rule: RuleText, judged: Judged) -> Iterator[str]:
+        """Who accepted it, and until when."""
+        for w in covering(self.waivers, rule, judged.accepted, self.ready.setting.as_of):
+            yield f"Accepted until {moment(str(w.expires))} by {w.approved_by.strip()} (waiver {w.id})."
 
     def message(
         self,
@@ -223,8 +233,11 @@ class _Maker:
             )
         constants = {**self.constants, "signatures": signed_in_words(signed)} if signed else self.constants
         text = written(str(rule.data["message"]), judged, constants)
-        if outcome == "excused" and "excuse_note" in rule.data:
+        by_policy = len(judged.decisive) > len(judged.accepted)
+        if outcome == "excused" and by_policy and "excuse_note" in rule.data:
             text += " " + written(str(rule.data["excuse_note"]), judged, self.constants)
+        if outcome == "excused":
+            text += "".join(f" {says}" for says in self.waived(rule, judged))
         if outcome == "explained":
             text += f" Clause {rule.data['explained_by']['clause']} comes first."
         return text
@@ -233,8 +246,8 @@ class _Maker:
 
     def records(self, norm: Norm, judged: Judged, signed: Iterable[Signature]) -> Iterator[tuple[str, int]]:
         """The rows whose key is a value of the finding's variables, in relations that the rule reads."""
-        domains = self.domains(norm)
-        cone = self.cone(norm)
+        cone = self.ready.cones[norm.rule]
+        domains = cone.domains
         seen: set[tuple[str, int]] = set()
         shown = [] if judged.outcome == "undecided" else judged.shown
         attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
@@ -252,20 +265,13 @@ class _Maker:
 
     def key(self, relation: str, index: int) -> str:
         table = self.tables[relation]
-        fields = self.compiled.policy.model.relations[relation].key
+        fields = self.ready.policy.model.relations[relation].key
         return ",".join(str(table.rows[index][table.relation.index(f)]) for f in fields)
-
-    def domains(self, norm: Norm) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name in norm.relations():
-            relation = self.compiled.program.relations[name]
-            found |= {c.name: c.domain for c in relation.columns if c.domain}
-        return found
 
     def index(self, relation: str) -> dict[Value, int]:
         if relation not in self.indexes:
             table: Table = self.tables[relation]
-            place = table.relation.index(self.compiled.policy.model.relations[relation].key[0])
+            place = table.relation.index(self.ready.policy.model.relations[relation].key[0])
             self.indexes[relation] = {row[place]: i for i, row in enumerate(table.rows)}
         return self.indexes[relation]
 
@@ -280,7 +286,7 @@ class _Maker:
         signed: list[Signature],
     ) -> Iterator[str]:
         """What the records lack: fields of these very rows, or relations, or fields with gaps."""
-        cone = self.cone(norm)
+        cone = self.ready.cones[norm.rule]
         found = False
         for relation, index in records:
             table = self.tables[relation]
@@ -308,60 +314,3 @@ class _Maker:
             gaps = sum(row[place] is None for row in table.rows)
             if gaps:
                 yield f"`{name}` of {relation} is not recorded in {gaps:,} row{'s' if gaps > 1 else ''}"
-
-    def cone(self, norm: Norm) -> Cone:
-        if norm.rule not in self.cones:
-            self.cones[norm.rule] = cone_of(self.compiled.program, norm)
-        return self.cones[norm.rule]
-
-
-@dataclass(frozen=True, slots=True)
-class Cone:
-    """The base relations that a rule reads, directly or through definitions, and the fields of them."""
-
-    relations: frozenset[str]
-    columns: frozenset[tuple[str, str]]
-
-
-def cone_of(program: Program, norm: Norm) -> Cone:
-    """What a norm rests on."""
-    heads = program.heads
-    queue, seen = list(norm.relations()), set(norm.relations())
-    relations: set[str] = set()
-    columns: set[tuple[str, str]] = set()
-    while queue:
-        name = queue.pop()
-        for rule in heads.get(name, ()):
-            relations |= {program.calendars[c].relation for c in calendars_in(rule)}
-            for atom in _atoms(rule.body):
-                if atom.relation not in heads:
-                    relations.add(atom.relation)
-                    columns |= {(atom.relation, column) for column, _ in atom.args}
-                elif atom.relation not in seen:
-                    seen.add(atom.relation)
-                    queue.append(atom.relation)
-    return Cone(frozenset(relations), frozenset(columns))
-
-
-def calendars_in(rule: Rule) -> Iterator[str]:
-    """The calendars that a rule counts by."""
-    for literal in walk(rule.body):
-        if isinstance(literal, Aggregate) and literal.unit not in (None, "days", "weeks"):
-            yield str(literal.unit)
-        for term in terms(literal):
-            yield from calendars_of(term)
-
-
-def calendars_of(term: Term) -> Iterator[str]:
-    """The calendars that a term counts by."""
-    if isinstance(term, Call):
-        if term.calendar is not None:
-            yield term.calendar
-        for arg in term.args:
-            yield from calendars_of(arg)
-
-
-def _atoms(body: Body) -> Iterator[Atom]:
-    for literal in walk(body):
-        if isinstance(literal, Atom):
-            yield literal

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policycheck_engine import NONE, Value
 from policycheck_engine.norms import Judged
-from policycheck_engine.values import NEVER_DATE
+from policycheck_engine.values import NEVER, NEVER_DATE
+
+TIME = re.compile(r"\d\d:\d\d:\d\d")
 
 LISTED = 3
 """How many values of one variable a sentence lists before it counts the rest."""
@@ -86,9 +89,11 @@ def shown(value: Value) -> str:
 
 
 def moment(text: str) -> str:
-    """A date as 27 April 2021, a datetime with its time; any other text as it is."""
-    if text.startswith(NEVER_DATE):
+    """A date as 27 April 2021, a datetime with its time, a time as 14:30; any other text as it is."""
+    if text.startswith(NEVER_DATE) or text == NEVER["time"]:
         return "never"
+    if TIME.fullmatch(text):
+        return text[:5]
     if len(text) not in (10, 19) or text[4:5] != "-" or text[7:8] != "-" or not text[:4].isdigit():
         return text
     if not (text[5:7].isdigit() and text[8:10].isdigit() and 1 <= int(text[5:7]) <= 12):

@@ -10,27 +10,30 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
+from policycheck_engine import Row, Value, canonical, nearest
+from policycheck_engine.memory import no_collection
 from policycheck_engine.norms import Judgement, judge
 from policycheck_engine.readings import possible
-from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.compile import Compiled, Setting, compile_policy
 from policycheck.policy.find import Pack, find_pack, folder_of_packs, packs
 from policycheck.policy.load import load_policy, model_of
-from policycheck.policy.model import Policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import Raw, Source, open_records, read_records
 from policycheck.records.split import source_of_school
+from policycheck.register import Entry, Judging, register
+from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
+from policycheck.waivers import Claim, accepting
 
 MEMORY_ROWS = 500_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
@@ -63,6 +66,7 @@ class Asked:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    settings: str | None = None
     school: str | None = None
 
 
@@ -90,7 +94,8 @@ class Result:
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first. `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
+    `engine` is what evaluated; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -100,6 +105,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,6 +116,7 @@ class Result:
         return result_as_json(self)
 
 
+@no_collection()
 def run(
     path: str | Path | Source,
     policy: str | None = None,
@@ -120,7 +127,9 @@ def run(
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
+    settings: str | Path | None = None,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
@@ -133,12 +142,22 @@ def run(
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
+    settings    the school's own file: values for parameters, which `parameters` come before, and waivers
     engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
     """
+    own = None if settings is None else read_settings(Path(settings))
     records = prepared(
-        path, policy, school=school, as_of=as_of, keep_going=keep_going, engine=engine, progress=progress
+        path,
+        policy,
+        school=school,
+        as_of=as_of,
+        keep_going=keep_going,
+        engine=engine,
+        unfinished=unfinished,
+        progress=progress,
     )
     asked = Asked(
         records=records.source.path.as_posix(),
@@ -148,25 +167,24 @@ def run(
         sections=tuple(sections),
         only=tuple(only),
         keep_going=keep_going,
+        settings=None if settings is None else Path(settings).as_posix(),
         school=records.source.school,
     )
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
-    overridden = checked_parameters(current, asked.parameters)
-    compiled = [
-        (
-            version,
-            compiled_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current),
-        )
+    set_ = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**set_.parameters, **checked_parameters(current, asked.parameters)}
+    ready = [
+        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, c, evaluate(c, tables, records.engine)) for version, c in compiled]
+    judged = [judged_by(version, tables, records.engine, set_.waivers) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for _, c, norms in reversed(judged):
-        made, more = findings_of(c, norms, tables)
+    for judging in reversed(judged):
+        made, more = findings_of(judging.ready, judging.judgements, tables, set_.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -178,8 +196,12 @@ def run(
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
+        waivers=register(set_.waivers, judged, tables),
         overridden=overridden,
-        hashes=hashes(records.source, [p for p, _, _ in policies]),
+        hashes={
+            **hashes(records.source, [p for p, _, _ in policies]),
+            **({"settings": own.sha256} if own else {}),
+        },
     )
 
 
@@ -191,6 +213,7 @@ def prepared(
     as_of: str | None = None,
     keep_going: bool = False,
     engine: str = "auto",
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
     """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
@@ -198,18 +221,15 @@ def prepared(
     source = path if isinstance(path, Source) else opened(Path(path), policy, school)
     pack = pack_for(source, policy)
     model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
+    raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
-    problems += found
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, source.school, problems)
     info = checked_whole(info, model, tables, keep_going, engine)
     progress("compiling")
     windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
+    policies = [(load_policy(folder, model, unfinished), first, until) for first, until, folder in windows]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine)
@@ -235,6 +255,23 @@ def pack_for(source: Source, policy: str | None) -> Pack:
     return find_pack(policy, school_named(source, frame_model(policy)) if by_school else None)
 
 
+def read_and_checked(
+    source: Source, model: RecordModel, progress: Progress
+) -> tuple[Raw, Tables, list[Problem]]:
+    """The records and their tables, and all that is wrong with them. They are read by their types first,
+    which is fast; if anything is amiss, a second time, by what tells where and why."""
+    typed = source.typed(model)
+    if typed is not None:
+        progress("checking")
+        tables, problems = check_records(typed, model)
+        if not problems:
+            return typed, tables, []
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    return raw, tables, problems + found
+
+
 def checked_whole(
     info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str
 ) -> RecordsInfo:
@@ -243,17 +280,17 @@ def checked_whole(
     if not checks.rules:
         return info
     base = {name: table.relation for name, table in tables.items()}
-    compiled = compile_policy(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(compiled, tables, engine), tables)
+    ready = made_ready(checks, base, Setting(info.as_of, {}))
+    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
     return replace(info, left_out=(*info.left_out, *problems))
 
 
-def compiled_version(
+def ready_version(
     version: Policy, tables: Tables, setting: Setting, chosen: set[str], current: Policy
-) -> Compiled:
+) -> Ready:
     """A version with the rules it judges by; one that is no longer in force judges dated rules alone."""
     base = {name: table.relation for name, table in tables.items()}
     rules = [
@@ -263,7 +300,7 @@ def compiled_version(
         and (version is current or "dated" in rule.data)
     ]
     whole = version is current and len(rules) == len(version.rules)
-    return compile_policy(version, base, setting, None if whole else rules)
+    return made_ready(version, base, setting, None if whole else rules)
 
 
 def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleResult]:
@@ -279,11 +316,10 @@ def school_named(source: Source, model: RecordModel) -> str | None:
     if source.school is not None:
         return source.school
     frame = model.frame.school
-    raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
-    table = raw.get(frame["relation"]) if frame else None
-    if frame is None or table is None or not table.rows:
+    if frame is None:
         return None
-    value = table.rows[0].get(frame["field"])
+    raw = source.typed(model) or read_records(source, None, {frame["relation"]})[0]
+    value = raw[frame["relation"]].first(frame["field"]) if frame["relation"] in raw else None
     return str(value) if value is not None else None
 
 
@@ -383,7 +419,7 @@ def needs_as_of(policy: Policy) -> bool:
     """Whether anything in a policy looks at the as-of date."""
     if any(rule.attested for rule in policy.rules.values()):
         return True
-    return any("$as_of" in file.read_text(encoding="utf-8") for file in policy.folder.glob("*.yaml"))
+    return policy.uses_as_of
 
 
 def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:
@@ -420,49 +456,26 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The overriding values, each of its parameter's kind."""
-    out: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in policy.parameters:
-            hint = nearest(name, policy.parameters)
-            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
-        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
-    return out
-
-
-def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
-    """A value given for a parameter, as a value of the same kind as its usual one."""
-    if isinstance(usual, list):
-        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
-    try:
-        if isinstance(usual, bool):
-            value = {"true": True, "false": False}.get(str(value).lower(), value)
-            if not isinstance(value, bool):
-                raise ValueError
-        elif isinstance(usual, int | float):
-            number = float(value)
-            value = int(number) if number.is_integer() and isinstance(usual, int) else number
-        else:
-            value = str(value)
-    except ValueError:
-        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
-    if choices and value not in choices:
-        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
-    return value
-
-
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
-    if not compiled.norms:
-        return []
-    split = readings(compiled.program)
-    relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
-    wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
-    program = needed(split.program, wanted)
-    rows = rows_by_relation(tables, program.relations)
-    facts = evaluator(engine)(program, rows, wanted)
-    return [judge(norm, split, facts) for norm in compiled.norms]
+    return judged_by(ready, tables, engine).judgements
+
+
+def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim] = ()) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it."""
+    if not ready.norms:
+        return Judging(ready, {}, ())
+    rows = rows_by_relation(tables, ready.basis.reads)
+    if engine == "memory":
+        facts = ready.in_memory(rows)
+    else:
+        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    rules, as_of = ready.policy.rules, ready.setting.as_of
+    judgements = [
+        judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
+        for norm in ready.norms
+    ]
+    return Judging(ready, facts, judgements)
 
 
 def chosen_engine(name: str, tables: Tables) -> str:
@@ -489,7 +502,7 @@ def evaluator(name: str) -> Evaluate:
     raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
 
 
-def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:
+def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:
     """The rows of the base relations, and of their possible readings where they have one."""
     out: dict[str, list[Row]] = {}
     for name, table in tables.items():

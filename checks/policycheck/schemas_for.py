@@ -15,7 +15,10 @@ from policycheck.records.model import Field, RecordModel, RelationModel, load_mo
 from policycheck.structure import schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAMES = ("term", "policy", "section", "records", "scene", "scenario", "findings")
+NAMES = (
+    *("term", "settings", "policy", "section", "records", "scene", "scenario"),
+    *("questionnaire", "findings"),
+)
 
 FORMS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},

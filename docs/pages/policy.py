@@ -105,7 +105,7 @@ def rule_lines(rule: RuleText, reading: Reading) -> Iterator[str]:
     """One rule: what it says when it finds something, and what it needs."""
     what = a_failure(rule).removeprefix("a ")
     if rule.attested:
-        yield f"- Records against a yes ({code(rule.id)}, {what}): {text(rule.data['message'])}"
+        yield f"- Records against a yes ({code(rule.id)}, {what}): {text(rule.data['contradicts'])}"
     else:
         yield f"- **{rule.id}** ({what}): {text(rule.data['message'])}"
     yield f"  - Reads {codes(reading.relations)}."

@@ -60,6 +60,10 @@ def date_of(moment: str) -> str:
     return moment[:10]
 
 
+def time_of(moment: str) -> str:
+    return NEVER["time"] if moment.startswith(NEVER_DATE) else moment[11:]
+
+
 @cache
 def week_of(moment: str) -> str:
     if moment.startswith(NEVER_DATE):
@@ -160,6 +164,7 @@ class Function:
 
 FUNCTIONS: dict[str, Function] = {
     "date_of": Function(("moment",), "date", date_of),
+    "time_of": Function(("datetime",), "time", time_of),
     "week_of": Function(("moment",), "date", week_of),
     "month_of": Function(("moment",), "date", month_of),
     "weekday_of": Function(("moment",), "int", weekday_of),

@@ -55,6 +55,10 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Another value for a parameter.")
     ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="The school's own file: values for parameters, and waivers; or a folder of them."),
+    ] = None,
     section: Annotated[list[str] | None, typer.Option(help="Judge only this section.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Judge only this rule or clause.")] = None,
     keep_going: Annotated[
@@ -76,6 +80,8 @@ def run(
     ] = None,
 ) -> int:
     """Judge the records of a term, or of several schools, and print what was found."""
+    from policycheck_engine.memory import no_collection
+
     from policycheck.progress import shown_progress
     from policycheck.run import run as run_policy
 
@@ -86,7 +92,8 @@ def run(
         options = Options(
             policy=policy,
             as_of=as_of,
-            parameters=settings(set_ or []),
+            parameters=values_set(set_ or []),
+            settings=settings,
             sections=tuple(section or ()),
             only=tuple(only or ()),
             keep_going=keep_going,
@@ -97,13 +104,14 @@ def run(
         return FAILED if form["failed"] else exit_code(form, fail_level, fail_on_incomplete)
     if on is Where.spark:
         raise UsageError(f"Spark is for several schools, and `{records}` is one; leave out `--on spark`")
-    with shown_progress() as progress:
+    with shown_progress() as progress, no_collection():
         result = run_policy(
             records,
             policy,
             school=school,
             as_of=as_of,
-            parameters=settings(set_ or []),
+            parameters=values_set(set_ or []),
+            settings=settings,
             sections=section or [],
             only=only or [],
             keep_going=keep_going,
@@ -176,7 +184,7 @@ def exit_code(form: dict[str, Any], level: Level, on_incomplete: bool) -> int:
     return INCOMPLETE if on_incomplete and form["summary"]["outcomes"]["undecided"] else 0
 
 
-def settings(given: list[str]) -> dict[str, str]:
+def values_set(given: list[str]) -> dict[str, str]:
     """`name=value` options as a mapping."""
     out = {}
     for text in given:

@@ -12,7 +12,12 @@ from policycheck.commands.shared import write
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help="term, policy, section, records, scene, scenario or findings.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="term, settings, policy, section, records, scene, scenario, questionnaire or findings."
+        ),
+    ],
     policy: Annotated[str | None, typer.Option(help="Whose record model a term file must follow.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
 ) -> int:

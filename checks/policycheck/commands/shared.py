@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -68,15 +68,21 @@ def tell_problems(error: ProblemsError) -> None:
     for problem in error.problems:
         typer.echo(str(problem), err=True)
     count = len(error.problems)
-    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; nothing was judged", err=True)
+    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; {error.upshot}", err=True)
 
 
-def write(text: str, output: Path | None) -> None:
+def write(text: str | bytes, output: Path | None) -> None:
     """The text to a file, whole or not at all, or to standard output."""
-    if output is None:
+    if output is not None:
+        write_all({output: text})
+    elif isinstance(text, str):
         sys.stdout.write(text)
         sys.stdout.flush()
-        return
-    if not output.parent.is_dir():
-        raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
-    write_whole(text, output)
+
+
+def write_all(files: Mapping[Path, str | bytes]) -> None:
+    """Each text to its file: all of them are written down before the first takes its place."""
+    for output in files:
+        if not output.parent.is_dir():
+            raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
+    write_whole(files)

@@ -52,7 +52,7 @@ def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[
             "subject": [answers.subject],
             "forbid": against["when"],
             "outcome": "advice",
-            "contradicts": True,
+            "contradicts": against["say"],
             "severity": "minor",
             "notes": [answers.signatures(["yes"])],
             "message": f"{{signatures}}, and the records speak against it: {against['say']}",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from policycheck_engine import nearest
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import UsageError
 from policycheck.policy.load import VERSION
 from policycheck.yamlfile import load
@@ -56,9 +57,16 @@ def pack_at(folder: Path) -> Pack | None:
         versions = tuple((f.name, f) for f in dated if (f / "policy.yaml").is_file())
     if not versions:
         return None
-    head = load(versions[-1][1] / "policy.yaml", []).data
+    file = versions[-1][1] / "policy.yaml"
+    name, school = kept(key_of("head", text_of([file])), lambda: head_of(file, folder.name))
+    return Pack(name, school, versions)
+
+
+def head_of(file: Path, name: str) -> tuple[str, str | None]:
+    """The id of a policy, which is that name if its file gives none, and its school."""
+    head = load(file, []).data
     head = head if isinstance(head, dict) else {}
-    return Pack(str(head.get("policy", folder.name)), head.get("school"), versions)
+    return str(head.get("policy", name)), head.get("school")
 
 
 def folder_of_packs(name: str | None) -> Path | None:

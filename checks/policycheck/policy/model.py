@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from policycheck_engine import Value
+
+from policycheck.errors import Problem
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
 
@@ -28,6 +31,10 @@ Severity = Literal["critical", "major", "minor"]
 
 SEVERITY: dict[str, Severity] = {"must": "critical", "ideal": "minor", "may": "minor"}
 """How loud a clause's findings are by its force; major where it is not named here."""
+
+
+AS_OF = "as_of"
+"""The name of the day up to which records are judged: a constant that differs from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,16 @@ class Definition:
     gives: tuple[str, ...]
     when: Any
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """Something wrong with the document itself, and how the policy reads it all the same."""
+
+    id: str
+    clauses: tuple[str, ...]
+    says: str
+    settled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, whole."""
+    """One version of a policy, whole.
+
+    `flaws` names the definition that says what is wrong with an exception. `open` is what an unfinished one
+    still lacks; `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read
+    from.
+    """
 
     id: str
     version: str
@@ -109,13 +131,33 @@ class Policy:
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
     scene: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[Defect, ...] = ()
+    flaws: str | None = None
+    open: tuple[Problem, ...] = ()
+    uses_as_of: bool = False
+    key: str = ""
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""
         for section in self.sections:
             yield from section.clauses
 
+    def definable(self) -> set[str]:
+        """What a clause can say it defines: definitions, parameters and fields of the records."""
+        fields = (f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields)
+        return {*self.definitions, *self.parameters, *fields}
+
     @property
     def name(self) -> str:
         """Id and version, as the command line takes it."""
         return f"{self.id}@{self.version}" if self.version else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
+
+    as_of: str | None
+    parameters: Mapping[str, Value]
+    first_day: str | None = None
+    next_version: str | None = None

@@ -26,6 +26,7 @@ class RawTable:
     """The rows of one relation as they were written.
 
     `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
+    `columns` are there instead of rows when they were read by their types (see `typed`).
     """
 
     relation: str
@@ -34,6 +35,13 @@ class RawTable:
     place: Callable[[int], str]
     kept: frozenset[str] | None = None
     bad: set[int] = field(default_factory=set)
+    columns: Mapping[str, Sequence[Any]] | None = None
+
+    def first(self, name: str) -> Any:
+        """A field of the first row; None when there is no row."""
+        if self.columns is not None:
+            return next(iter(self.columns[name]), None)
+        return self.rows[0].get(name) if self.rows else None
 
 
 Raw = dict[str, RawTable]
@@ -41,27 +49,46 @@ Raw = dict[str, RawTable]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where records come from: a JSON file with its data, a folder, or tables that were made elsewhere.
+    """Where records come from: a JSON file, a folder, or tables that were made elsewhere. What was read of it
+    is remembered.
 
     `tables` makes them, as `read_records` does; then `school` is whose they are and `digest` their SHA-256.
     """
 
     path: Path
-    data: Any = None
     school: str | None = None
     tables: Callable[[RecordModel | None, set[str] | None], tuple[Raw, list[Problem]]] | None = None
     digest: str | None = None
+    seen: dict[object, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def data(self) -> Any:
+        """What the JSON file holds, or RecordsError."""
+        if "data" not in self.seen:
+            self.seen["data"] = load_json(self.path)
+        return self.seen["data"]
+
+    def typed(self, model: RecordModel) -> Raw | None:
+        """The records by their types, if they are of the right form."""
+        from policycheck.records.typed import typed_records
+
+        if self.tables is not None:
+            return None
+        if model.document.file not in self.seen:
+            self.seen[model.document.file] = typed_records(self.path, model)
+        found: Raw | None = self.seen[model.document.file]
+        return found
 
 
 def open_records(path: Path) -> Source:
-    """The source at a path; a JSON file is read once, here."""
+    """The source at a path."""
     if path.is_dir():
         return Source(path)
     if not path.exists():
         raise UsageError(f"there is no file or folder `{path}`")
     if path.suffix.lower() != ".json":
         raise UsageError(f"`{path}` is neither a .json file nor a folder with one file for each relation")
-    return Source(path, load_json(path))
+    return Source(path)
 
 
 def read_records(
@@ -112,12 +139,18 @@ def tables_of(data: Any, source: str, model: RecordModel | None) -> tuple[Raw, l
             message = f"`{relation}` is not a list of rows"
             problems.append(Problem(source, f"/{relation}", "not-a-list", message, "write `[{...}, {...}]`"))
             continue
-        add(raw, RawTable(relation, source, rows, _pointer(relation)), model, problems)
+        add(raw, RawTable(relation, source, rows, pointer(relation)), model, problems)
     return raw, problems
 
 
-def _pointer(relation: str) -> Callable[[int], str]:
+def pointer(relation: str) -> Callable[[int], str]:
+    """The places of rows in a JSON file."""
     return lambda i: f"/{relation}/{i}"
+
+
+def by_line(row: int) -> str:
+    """The place of a row in a file that has one on every line."""
+    return f"line {row + 1}"
 
 
 def known(relation: str, source: str, where: str, model: RecordModel | None, problems: list[Problem]) -> bool:

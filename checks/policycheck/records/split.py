@@ -126,7 +126,7 @@ def not_all(naming: Mapping[str, bool], column: str) -> str:
     if have:
         said = f"the rows of {have} name their school in `{column}`, and those of {lack} do not"
     else:
-        said = f"parts, as of {lack}, are for several schools, and no row names its school in `{column}`"
+        said = f"no row of {lack} names its school in `{column}`, and part files are for several schools"
     return f"{said}. Give every file that column, or make a folder for each school"
 
 

@@ -14,9 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import is_nothing
+from policycheck_engine.values import NEVER_DATE
 
 if TYPE_CHECKING:
     from policycheck.findings import Finding, RuleResult
+    from policycheck.register import Entry
     from policycheck.run import Result
 
 FORM = "policycheck/findings/1"
@@ -78,7 +80,11 @@ def judged_as_json(result: Result) -> dict[str, Any]:
         "clauses": clauses_as_json(result),
         "rules": rules,
         "findings": [finding_as_json(f) for f in result.findings],
-        "defects": [],
+        "waivers": [entry_as_json(e) for e in result.waivers],
+        "defects": [
+            {"id": d.id, "clauses": list(d.clauses), "says": d.says, "settled": d.settled}
+            for d in result.policy.defects
+        ],
     }
 
 
@@ -97,6 +103,7 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
             "sections": list(asked.sections),
             "only": list(asked.only),
             "keep_going": asked.keep_going,
+            "settings": asked.settings,
         },
         "sha256": {**result.hashes, "result": judged_hash(form)},
     }
@@ -200,4 +207,27 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         ],
         "contradicts": finding.contradicts,
         "cases": dict(finding.cases),
+    }
+
+
+def entry_as_json(entry: Entry) -> dict[str, Any]:
+    """A waiver or an exception, and what it does in this run."""
+    claim = entry.claim
+    return {
+        "kind": claim.kind,
+        "id": claim.id,
+        "to": claim.to,
+        "rules": sorted(claim.rules),
+        "subject": dict(claim.subject),
+        "reason": claim.reason,
+        "approved_by": claim.approved_by,
+        "starts": claim.starts,
+        "expires": None if claim.expires == NEVER_DATE else claim.expires,
+        "status": entry.status,
+        "says": entry.says,
+        "to_do": entry.to_do,
+        "findings": list(entry.findings),
+        "relation": claim.relation,
+        "source": claim.source,
+        "at": claim.at,
     }

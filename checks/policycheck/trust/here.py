@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,12 @@ def judge_here(
     folder = made_ready(output, trust)
     work = output / ".rows"
     try:
-        schools: Iterable[School] = trust.apart
-        total = len(trust.apart)
+        schools: Sequence[School] = trust.apart
         if trust.mixed is not None:
             work.mkdir(mode=0o700)
-            schools = mixed = sorted_schools(trust.mixed, work, jobs)
-            total = len(mixed)
+            schools = sorted_schools(trust.mixed, work, jobs)
+        options.refuse_strangers(school.name for school in schools)
+        total = len(schools)
         summary = Summary(shown_path(trust.path))
         progress(0, total)
         job = partial(judged_into, folder, options)
@@ -95,7 +95,7 @@ def judged_into(folder: Path, options: Options, school: School) -> Judged:
         if made.form is None:
             file.unlink(missing_ok=True)
         else:
-            write_whole(result_text(made.form), file)
+            write_whole({file: result_text(made.form)})
         return brief(made)
     except Exception as error:
         return failed(school, error)
@@ -115,5 +115,5 @@ def summed_up(summary: Summary, output: Path) -> dict[str, Any]:
             summary.take_out(name, json.loads(file.read_bytes()), names)
             file.unlink()
     form = summary.as_json()
-    write_whole(json.dumps(form, ensure_ascii=False, indent=2) + "\n", output / "trust.json")
+    write_whole({output / "trust.json": json.dumps(form, ensure_ascii=False, indent=2) + "\n"})
     return form

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from policycheck.errors import PolicycheckError, ProblemsError
+from policycheck_engine import nearest
+
+from policycheck.errors import PolicycheckError, ProblemsError, UsageError
 from policycheck.policy.find import Pack, find_pack
 from policycheck.policy.load import model_of
 from policycheck.records.check import check_records
@@ -23,7 +26,10 @@ Form = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of every school, as of `run`."""
+    """What is asked of every school, as of `run`.
+
+    `settings` is a file for all schools, or a folder with a file NAME.yaml for each that has one.
+    """
 
     policy: str | None = None
     as_of: str | None = None
@@ -31,6 +37,7 @@ class Options:
     sections: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     keep_going: bool = False
+    settings: Path | None = None
     engine: str = "auto"
 
     def asked(self, school: School) -> dict[str, Any]:
@@ -45,7 +52,25 @@ class Options:
             "sections": list(self.sections),
             "only": list(self.only),
             "keep_going": self.keep_going,
+            "settings": None if (file := self.settings_of(school)) is None else file.as_posix(),
         }
+
+    def settings_of(self, school: School) -> Path | None:
+        """The settings file of a school."""
+        if self.settings is None or not self.settings.is_dir():
+            return self.settings
+        file = self.settings / f"{school.name}.yaml"
+        return file if file.exists() else None
+
+    def refuse_strangers(self, names: Iterable[str]) -> None:
+        """UsageError for a settings file that is of none of the schools."""
+        if self.settings is None or not self.settings.is_dir():
+            return
+        names = set(names)
+        for file in sorted(self.settings.glob("*.yaml")):
+            if file.stem not in names:
+                hint = nearest(file.stem, names)
+                raise UsageError(f"`{file}` is of no school here; {hint}".rstrip("; "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +94,7 @@ def judged(school: School, options: Options) -> Judged:
             sections=options.sections,
             only=options.only,
             keep_going=options.keep_going,
+            settings=options.settings_of(school),
             engine=options.engine,
         )
         return Judged(school.name, school.shown, result.as_json())
@@ -131,7 +157,9 @@ def hashes_now(form: Form, school: School, options: Options) -> dict[str, str]:
     if len(versions) > 1:
         versions = versions_now(pack, model, school, options)
     names = {folder: f"{pack.id}@{version}" if version else pack.id for version, folder in pack.versions}
-    return {"records": school.digest(), **{names[f]: rules_digest(f, model) for f in versions}}
+    settings = options.settings_of(school)
+    own = {"settings": hashlib.sha256(settings.read_bytes()).hexdigest()} if settings else {}
+    return {"records": school.digest(), **{names[f]: rules_digest(f, model) for f in versions}, **own}
 
 
 def versions_now(pack: Pack, model: RecordModel, school: School, options: Options) -> list[Path]:

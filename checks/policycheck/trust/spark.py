@@ -70,6 +70,7 @@ def judge_on_spark(
             judge_all(session, trust, options, verdicts, progress)
             table = session.read.schema(VERDICTS).parquet(uri(verdicts))
             refuse_lost_rows(table.filter("name = ''").collect())
+            options.refuse_strangers(row.name for row in table.select("name").toLocalIterator())
             found = table.rdd.flatMap(finding_rows)
             session.createDataFrame(found, FINDINGS).write.mode("overwrite").parquet(uri(fresh))
             summary = results_of(table.toLocalIterator(), trust, folder)
@@ -210,7 +211,7 @@ def results_of(verdicts: Iterable[Any], trust: Trust, folder: Path) -> Summary:
         if form is None:
             file.unlink(missing_ok=True)
         else:
-            write_whole(result_text(form), file)
+            write_whole({file: result_text(form)})
         summary.add(brief(Judged(v.name, v.shown, form, tuple(json.loads(v.problems)))))
     return summary
 
