@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from policycheck_engine import Program, Relation, Row, readings
@@ -53,7 +52,7 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
     tables, found = check_records(raw, model)
     if problems or found:
         return None
-    info = records_info(raw, tables, model, None, Path(), [])
+    info = records_info(raw, tables, model, None, None, [])
     return Small(tables, info.as_of or as_of)
 
 
