@@ -16,20 +16,21 @@ from functools import cache
 from itertools import accumulate
 from operator import itemgetter
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
-from policycheck_engine.narrow import narrowed
 from policycheck_engine.program import Program
-from policycheck_engine.specialise import Guess, Need, written
 from policycheck_engine.strata import recursive, strata
 from policycheck_engine.values import Row, Value
+
+if TYPE_CHECKING:
+    from policycheck_engine.specialise import Guess, Need
 
 Tables = Mapping[str, Iterable[Row]]
 Index = Mapping[object, list[Row]]
 
-Step = tuple[bool, tuple[tuple[str, CodeType, tuple[Need, ...]], ...]]
+Step = tuple[bool, tuple[tuple[str, CodeType, "tuple[Need, ...]"], ...]]
 """Relations to be derived: whether they need each other, and for each its name, its function and what to
 call that with. Plain enough for `marshal`."""
 
@@ -61,6 +62,9 @@ def no_collection() -> Iterator[None]:
 def steps(program: Program, wanted: Collection[str], guess: Guess) -> Iterator[Step]:
     """The program as steps. Each is written when its turn comes, since by then it is known how many rows
     there are of all that it reads."""
+    from policycheck_engine.narrow import narrowed
+    from policycheck_engine.specialise import written
+
     program = narrowed(program, wanted)
     loops, heads = recursive(program), program.heads
     for group in strata(program):
