@@ -32,7 +32,10 @@ MARKS = re.compile(r"[\\*\[\]<>#]|(?<!\w)_|_(?!\w)")
 
 def review_as_markdown(form: Form) -> str:
     """The whole review."""
-    return "\n".join([*head(form), *overview(form), *replays(form), *rest(form), *clauses(form)]) + "\n"
+    return (
+        "\n".join([*head(form), *overview(form), *replays(form), *rest(form), *clauses(form), *remarks(form)])
+        + "\n"
+    )
 
 
 def head(form: Form) -> Iterator[str]:
@@ -109,6 +112,12 @@ def clauses(form: Form) -> Iterator[str]:
             yield from side_by_side(change["old"], change["new"]) if worded(change) else ()
         for rule in clause["rules"]:
             yield from rule_lines(form, rule)
+
+
+def remarks(form: Form) -> Iterator[str]:
+    """What changed and does not count."""
+    if form["remarks"]:
+        yield from ("## Not counted as changes", "", *(f"- {safe(remark)}" for remark in form["remarks"]))
 
 
 def rule_lines(form: Form, rule: Form) -> Iterator[str]:
