@@ -16,9 +16,10 @@ import typer
 from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
+from policycheck.commands.diff import diff
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
-from policycheck.commands.shared import told
+from policycheck.commands.shared import Command, told
 from policycheck.commands.test import test
 from policycheck.commands.verify import verify
 
@@ -55,10 +56,11 @@ COMMANDS = (
     verify,
     coverage,
     test,
+    diff,
     schema,
 )
 for command in COMMANDS:
-    app.command()(told(command))
+    app.command(cls=Command)(told(command))
 
 
 def start() -> None:

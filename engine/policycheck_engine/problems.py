@@ -30,3 +30,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if 0 < len(right) <= 12:
         return "it can be " + ", ".join(f"`{n}`" for n in right)
     return ""
+
+
+class EvaluatorError(Exception):
+    """An evaluator cannot do what is asked of it, or has seen itself fail; says what to do about it."""

@@ -95,8 +95,10 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "program": f"policycheck {program_version()}",
         "engine": result.engine,
+        **({"cross_checked": result.cross_checked} if result.cross_checked else {}),
         "asked": {
             "records": asked.records,
+            "school": asked.school,
             "policy": asked.policy,
             "as_of": asked.as_of,
             "parameters": dict(asked.parameters),
