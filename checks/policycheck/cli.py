@@ -6,6 +6,7 @@ bad rules, or the program failed; 3 something was undecided and --fail-on-incomp
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from contextlib import suppress
@@ -71,4 +72,5 @@ def start() -> None:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
+        atexit._run_exitfuncs()
         os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)

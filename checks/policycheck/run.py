@@ -17,7 +17,7 @@ from typing import Any
 
 from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
 from policycheck_engine.memory import no_collection
-from policycheck_engine.norms import Judgement, judge
+from policycheck_engine.norms import Facts, Judgement, judge
 from policycheck_engine.readings import possible
 
 from policycheck.agreement import must_agree
@@ -520,7 +520,7 @@ def judged_by(
     return Judging(ready, facts, judgements)
 
 
-def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> dict[str, set[Row]]:
+def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> Facts:
     """The facts that the norms look at, by one evaluator."""
     if engine == "memory":
         return ready.in_memory(rows)
