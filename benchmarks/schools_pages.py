@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-MARK = "made by benchmarks/trust.py"
+MARK = "made by benchmarks/schools.py"
 ROWS_OF_ENGLAND = 400_000_000
 SCHOOLS_OF_ENGLAND = 24_453
 PLACES = (
@@ -19,14 +19,15 @@ Figures = dict[str, Any]
 
 
 def page(figures: Figures) -> str:
-    """benchmarks/trust.md."""
+    """benchmarks/schools.md."""
     one, many = figures["one"]["small"], figures["many"]
     lines = [
         "# Many schools beside one",
         "",
         f"Median of {figures['runs']} runs on {figures['day']}: {figures['machine']}. Made by "
-        "`python benchmarks/trust.py`, which makes the schools as well: the shipped Woodlands term cut down, each",
-        "with other lessons. Memory is that of all processes together. The policy is in the cache.",
+        "`python benchmarks/schools.py`, which makes the schools as well: the shipped Woodlands term cut",
+        "down, each with other lessons. Memory is that of all processes together. The policy is in the",
+        "cache.",
         "",
         *table(
             ["", "schools", "wall s", "CPU s", "peak MB", "schools' time over wall", "peak over one's"],
@@ -44,9 +45,9 @@ def page(figures: Figures) -> str:
             ],
         ),
         "",
-        "The sixth column is the time that the schools would take one after the other, each by itself, over the",
-        "time that they took together: with two cores and no losses it would be 2. A process that judges several",
-        "schools starts once, so it can be more.",
+        "The sixth column is the time that the schools would take one after the other, each by itself, over",
+        "the time that they took together: with two cores and no losses it would be 2. A process that judges",
+        "several schools starts once, so it can be more.",
         "",
         *targets(figures),
     ]
@@ -170,8 +171,8 @@ def reckoned(figures: Figures) -> str:
             [place_row(name, n, rows, school, use, records, results) for name, n in PLACES],
         ),
         "",
-        "Rows = schools × rows of a school in England. CPU = schools × CPU of such a school. Wall = CPU / (cores ×",
-        "share that is used). Records and results = rows × bytes a row.",
+        "Rows = schools × rows of a school in England. CPU = schools × CPU of such a school. Wall = CPU /",
+        "(cores × share that is used). Records and results = rows × bytes a row.",
     ]
     return "\n".join(lines) + "\n"
 
