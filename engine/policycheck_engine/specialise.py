@@ -1,6 +1,6 @@
 """The rules of a relation as one Python function: nested loops over the rows that indexes find.
 
-`written` gives the source of a function `derive`, which returns the set of the relation's rows, and what
+`written` gives the source of a function `derive`, which returns the relation's rows as keys, and what
 each of its parameters stands for. It says nothing of any records, so that it can be kept and used again.
 """
 
@@ -112,11 +112,12 @@ def written(
     rules = list(rules)
     copied = copy_of(rules[0], relations) if len(rules) == 1 else None
     if copied is not None:
-        return "def derive(p0):\n    return set(p0)\n", (("rows", copied, ()),)
+        same = "p0 if isinstance(p0, dict) else dict.fromkeys(p0)"
+        return f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),)
     writer = Writer(relations, guess)
     loops = [line for rule in rules for line in writer.rule(rule)]
     head = f"def derive({', '.join(writer.needs.values())}):"
-    body = [*writer.fixed, *writer.functions, "out = set()", "add = out.add", *loops, "return out"]
+    body = [*writer.fixed, *writer.functions, "out = {}", *loops, "return out"]
     return "\n    ".join([head, *body]) + "\n", tuple(writer.needs)
 
 
@@ -157,7 +158,7 @@ class Writer:
         wanted = {v.name for _, term in rule.args for v in variables(term)}
         env = self.body(rule.body, {}, block, wanted)
         row = "".join(f"{self.term(t, env, block).text}, " for _, t in rule.args)
-        block.add(f"add(({row}))")
+        block.add(f"out[({row})] = None")
         return block.end()
 
     # Bodies

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import marshal
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from policycheck.policy.model import AS_OF, Policy, Setting
 if TYPE_CHECKING:
     from policycheck.policy.compile import Compiled
 
-Facts = dict[str, set[Row]]
+Facts = Mapping[str, AbstractSet[Row]]
 Touched = Mapping[str, frozenset[str]]
 
 
@@ -105,7 +106,7 @@ class Ready:
                 taken.append(step)
             if not known:
                 write(key, marshal.dumps(taken))
-            return world.only(self.basis.wanted)
+            return world.views(self.basis.wanted)
 
     def steps(self, world: World) -> Iterable[Step]:
         """The program as steps, while they are taken in a world."""

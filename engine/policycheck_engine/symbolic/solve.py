@@ -64,7 +64,7 @@ class Solver:
     def only_in(self, one: Derived, other: Derived | None, seconds: float) -> Solution:
         """Facts from which one program derives a row, and the other, if there is one, not the same row;
         found in so many seconds."""
-        self.until = time.monotonic() + seconds
+        self.until = time.process_time() + seconds
         try:
             return self.answer(one, other)
         except CannotSayError as error:
@@ -89,7 +89,7 @@ class Solver:
         return Solution("found", self.rows(self.fewest(solver)))
 
     def late(self) -> bool:
-        return time.monotonic() >= self.until
+        return time.process_time() >= self.until
 
     def derived(self, program: Program, relation: str) -> Rows:
         """The rows of a relation, each with when it is derived."""
@@ -125,13 +125,13 @@ class Solver:
         )
 
     def check(self, solver: Any) -> Any:
-        left = max(1, int((self.until - time.monotonic()) * 1000))
+        left = max(1, int((self.until - time.process_time()) * 1000))
         solver.set("timeout", left)
         return solver.check()
 
     def fewest(self, solver: Any) -> Any:
         """A solution with few rows: fewer and fewer of them, as long as there is time for it."""
-        self.until = min(self.until, time.monotonic() + PATIENCE)
+        self.until = min(self.until, time.process_time() + PATIENCE)
         model = solver.model()
         theres = [made.there for made in self.ground.made]
         while not self.late():
