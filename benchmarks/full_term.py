@@ -27,15 +27,14 @@ with open(sys.argv[1], 'rb') as file: print(sum(map(len, orjson.loads(file.read(
 TYPER_ONLY = "import typer"
 START_ONLY = "import policycheck.cli, policycheck.run"
 BY_PHASE = """
-import json, sys, time
+import gc, json, sys, time
+gc.disable()
 marks = [("start", float(sys.argv[2]))]
-import policycheck.run
-from policycheck_engine.memory import no_collection
-with no_collection():
-    result = policycheck.run.run(sys.argv[1], progress=lambda s: marks.append((s, time.time())))
-    marks.append(("reporting", time.time()))
-    from policycheck.report.json_text import indented
-    indented(result.as_json())
+import policycheck.cli, policycheck.run
+result = policycheck.run.run(sys.argv[1], progress=lambda s: marks.append((s, time.time())))
+marks.append(("reporting", time.time()))
+from policycheck.report.json_text import indented
+indented(result.as_json())
 marks.append(("end", time.time()))
 print(json.dumps([(a, later - at) for (a, at), (_, later) in zip(marks, marks[1:])]))
 """
