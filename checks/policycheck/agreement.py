@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from policycheck_engine import Program, Relation, Row
+from policycheck_engine.norms import Facts
 
 from policycheck.errors import DisagreementError
 
@@ -24,7 +26,7 @@ OF_A_RULE = {
 POSSIBLE = "?"
 
 
-def must_agree(program: Program, found: Mapping[str, Mapping[str, set[Row]]]) -> None:
+def must_agree(program: Program, found: Mapping[str, Facts]) -> None:
     """DisagreementError when two evaluators, by name, have not derived the same facts."""
     (one, these), (other, those) = found.items()
     different = [name for name in these if these[name] != those[name]]
@@ -49,7 +51,7 @@ def told(name: str) -> str:
     return f"rule `{rule}`, {OF_A_RULE[kind]}{reading}"
 
 
-def only(engine: str, relation: Relation, rows: set[Row]) -> Iterator[str]:
+def only(engine: str, relation: Relation, rows: AbstractSet[Row]) -> Iterator[str]:
     """What only one engine has derived of a relation."""
     if not rows:
         return

@@ -6,6 +6,10 @@ bad rules, or the program failed; 3 something was undecided and --fail-on-incomp
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -58,3 +62,15 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command(cls=Command)(told(command))
+
+
+def start() -> None:
+    """Run a command as a process of its own, which ends at once: its memory is not taken apart first."""
+    try:
+        app(prog_name="policycheck")
+    except SystemExit as end:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        atexit._run_exitfuncs()
+        os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)

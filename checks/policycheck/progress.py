@@ -32,6 +32,27 @@ def shown_progress() -> Iterator[Callable[..., None]]:
         drawer.join()
 
 
+@contextmanager
+def shown_count(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A function that is told how many are done, of how many; it draws them and the time that is left."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=600) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def _draw(state: dict[str, Any], done: Event) -> None:
     start = time.monotonic()
     if done.wait(PATIENCE):

@@ -17,20 +17,21 @@ from typing import Any
 
 from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
 from policycheck_engine.memory import no_collection
-from policycheck_engine.norms import Judgement, judge
+from policycheck_engine.norms import Facts, Judgement, judge
 from policycheck_engine.readings import possible
 
 from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.find import Pack, find_pack, pack_of, shipped
+from policycheck.policy.find import Pack, find_pack, folder_of_packs, pack_of, packs
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
-from policycheck.records.model import RecordModel, load_model
+from policycheck.records.model import RecordModel
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.records.split import source_of_school
 from policycheck.register import Entry, Judging, register
 from policycheck.settings import NOTHING_SET, SettingsFile, checked_parameters, read_settings, settings_for
 from policycheck.waivers import Claim, accepting
@@ -69,6 +70,7 @@ class Asked:
     only: tuple[str, ...] = ()
     keep_going: bool = False
     settings: str | None = None
+    school: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,10 @@ class Result:
 
 @no_collection()
 def run(
-    path: str | Path,
+    path: str | Path | Source,
     policy: str | None = None,
     *,
+    school: str | None = None,
     as_of: str | None = None,
     as_if_in_force: bool = False,
     parameters: Mapping[str, Any] | None = None,
@@ -140,7 +143,9 @@ def run(
     """Judge the records of a term.
 
     path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
-    policy      id, id@version or folder; else the one for the school that the records name
+    policy      id, id@version or folder; else, or in a folder of policies, the one for the school that the
+                records name
+    school      which one, in a folder whose files hold several
     as_of       the day up to which the records are judged, ISO; else the end of the term
     as_if_in_force  judge every day by the newest version, even those before it comes into force
     parameters  values instead of those of the policy
@@ -154,20 +159,11 @@ def run(
     Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found,
     and DisagreementError what only one of two engines derives.
     """
-    asked = Asked(
-        Path(path).as_posix(),
-        policy,
-        as_of,
-        dict(parameters or {}),
-        tuple(sections),
-        tuple(only),
-        keep_going,
-        None if settings is None else Path(settings).as_posix(),
-    )
     own = None if settings is None else read_settings(Path(settings))
     records = prepared(
-        Path(path),
+        path,
         policy,
+        school=school,
         as_of=as_of,
         as_if_in_force=as_if_in_force,
         keep_going=keep_going,
@@ -175,6 +171,17 @@ def run(
         cross_check=cross_check,
         unfinished=unfinished,
         progress=progress,
+    )
+    asked = Asked(
+        records=records.source.path.as_posix(),
+        policy=policy,
+        as_of=as_of,
+        parameters=dict(parameters or {}),
+        sections=tuple(sections),
+        only=tuple(only),
+        keep_going=keep_going,
+        settings=None if settings is None else Path(settings).as_posix(),
+        school=records.source.school,
     )
     return judged(records, asked, own, progress)
 
@@ -186,21 +193,19 @@ def judged(
     """The result of records that are prepared, with the school's own settings if it has any."""
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
-    school = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
-    overridden = {**school.parameters, **checked_parameters(current, asked.parameters)}
+    set_ = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**set_.parameters, **checked_parameters(current, asked.parameters)}
     ready = [
         ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judgings = [
-        judged_by(version, tables, records.engine, school.waivers, records.second) for version in ready
-    ]
+    judgings = [judged_by(version, tables, records.engine, set_.waivers, records.second) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
     for judging in reversed(judgings):
-        made, more = findings_of(judging.ready, judging.judgements, tables, school.waivers)
+        made, more = findings_of(judging.ready, judging.judgements, tables, set_.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -213,16 +218,20 @@ def judged(
         asked=asked,
         engine=records.engine,
         cross_checked=records.second,
-        waivers=register(school.waivers, judgings, tables),
+        waivers=register(set_.waivers, judgings, tables),
         overridden=overridden,
-        hashes={**hashes(Path(asked.records), policies), **({"settings": own.sha256} if own else {})},
+        hashes={
+            **hashes(records.source, [p for p, _, _ in policies]),
+            **({"settings": own.sha256} if own else {}),
+        },
     )
 
 
 def prepared(
-    path: Path,
+    path: str | Path | Source,
     policy: str | Policy | None = None,
     *,
+    school: str | None = None,
     as_of: str | None = None,
     as_if_in_force: bool = False,
     keep_going: bool = False,
@@ -236,18 +245,19 @@ def prepared(
     The policy can be one that is loaded already.
     """
     progress("reading")
-    source = open_records(path)
     if isinstance(policy, Policy):
+        source = path if isinstance(path, Source) else open_records(Path(path))
         pack, model, loaded = pack_of(policy), policy.model, {policy.folder: policy}
     else:
-        pack = find_pack(policy, None if policy else school_named(source))
+        source = path if isinstance(path, Source) else opened(Path(path), policy, school)
+        pack = pack_for(source, policy)
         model, loaded = model_of(pack.versions[-1][1]), {}
     raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
     second = second_engine(cross_check, engine)
     if problems and not keep_going:
         raise RecordsError(problems)
-    info = records_info(raw, tables, model, as_of, path, problems)
+    info = records_info(raw, tables, model, as_of, source.school, problems)
     info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")
     if as_if_in_force:
@@ -261,6 +271,26 @@ def prepared(
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
     return Prepared(source, raw, tables, info, policies, engine, second)
+
+
+def opened(path: Path, policy: str | None, school: str | None) -> Source:
+    """The records at a path, or those of one school there."""
+    if school is None:
+        return open_records(path)
+    return source_of_school(path, frame_model(policy), school)
+
+
+def frame_model(policy: str | None) -> RecordModel:
+    """The record model by whose frame records tell their school, before the policy is found by it."""
+    folder = folder_of_packs(policy)
+    pack = find_pack(policy, None) if folder is None else next(packs(folder))
+    return model_of(pack.versions[-1][1])
+
+
+def pack_for(source: Source, policy: str | None) -> Pack:
+    """The policy that is meant, or else the one for the school that the records name."""
+    by_school = folder_of_packs(policy) is not None
+    return find_pack(policy, school_named(source, frame_model(policy)) if by_school else None)
 
 
 def read_and_checked(
@@ -319,9 +349,10 @@ def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleRes
     return list(found.values())
 
 
-def school_named(source: Source) -> str | None:
+def school_named(source: Source, model: RecordModel) -> str | None:
     """The school that the records name in their frame, if they do."""
-    model = load_model(shipped() / "records.yaml")
+    if source.school is not None:
+        return source.school
     frame = model.frame.school
     if frame is None:
         return None
@@ -331,21 +362,26 @@ def school_named(source: Source) -> str | None:
 
 
 def records_info(
-    raw: Raw, tables: Tables, model: RecordModel, as_of: str | None, path: Path, problems: list[Problem]
+    raw: Raw,
+    tables: Tables,
+    model: RecordModel,
+    as_of: str | None,
+    school: str | None,
+    problems: list[Problem],
 ) -> RecordsInfo:
-    """The school, the term under test and the as-of date of the records."""
+    """The school, the term under test and the as-of date of the records; `school` when that is known."""
     if as_of is not None:
         try:
             as_of = str(canonical(as_of, "date"))
         except ValueError as error:
             raise UsageError(f"`{as_of}` is no as-of date: write {error}") from None
-    school = name = term = None
+    name = term = None
     if model.frame.school:
         rows = rows_as_mappings(tables, model.frame.school["relation"])
         if len(rows) > 1:
             raise UsageError("the records are of more than one school; give one file or folder for each")
         if rows:
-            school = rows[0][model.frame.school["field"]]
+            school = str(rows[0][model.frame.school["field"]])
             name = rows[0].get(model.frame.school.get("name", ""))
     if model.frame.term:
         starts, ends, id_ = (model.frame.term[k] for k in ("starts", "ends", "id"))
@@ -359,7 +395,7 @@ def records_info(
             term = latest[id_]
             as_of = as_of or (str(latest[ends]) if latest[ends] is not None else None)
     return RecordsInfo(
-        school=None if school is None else str(school),
+        school=school,
         school_name=None if name is None else str(name),
         term=None if term is None else str(term),
         as_of=as_of,
@@ -484,7 +520,7 @@ def judged_by(
     return Judging(ready, facts, judgements)
 
 
-def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> dict[str, set[Row]]:
+def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> Facts:
     """The facts that the norms look at, by one evaluator."""
     if engine == "memory":
         return ready.in_memory(rows)
@@ -551,13 +587,20 @@ def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, li
     return out
 
 
-def hashes(path: Path, policies: list[tuple[Policy, str | None, str | None]]) -> dict[str, str]:
-    """SHA-256 of the records and of the policy's files, by what they are."""
-    out = {"records": digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))}
-    for policy, _, _ in policies:
-        files = [*sorted(policy.folder.glob("*.yaml")), policy.model.document.file]
-        out[policy.name] = digest(files)
-    return out
+def hashes(source: Source, policies: Iterable[Policy]) -> dict[str, str]:
+    """SHA-256 of the records, and of the files of each version by its name."""
+    rules = {p.name: rules_digest(p.folder, p.model) for p in policies}
+    return {"records": source.digest or records_digest(source.path), **rules}
+
+
+def rules_digest(folder: Path, model: RecordModel) -> str:
+    """SHA-256 of the files of a version, its record model among them."""
+    return digest([*sorted(folder.glob("*.yaml")), model.document.file])
+
+
+def records_digest(path: Path) -> str:
+    """SHA-256 of a term's file, or of the files of its folder."""
+    return digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))
 
 
 def digest(files: Iterable[Path]) -> str:

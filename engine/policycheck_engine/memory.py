@@ -10,26 +10,28 @@ import gc
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from operator import itemgetter
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
-from policycheck_engine.narrow import narrowed
 from policycheck_engine.program import Program
-from policycheck_engine.specialise import Guess, Need, written
 from policycheck_engine.strata import recursive, strata
 from policycheck_engine.values import Row, Value
+
+if TYPE_CHECKING:
+    from policycheck_engine.specialise import Guess, Need
 
 Tables = Mapping[str, Iterable[Row]]
 Index = Mapping[object, list[Row]]
 
-Step = tuple[bool, tuple[tuple[str, CodeType, tuple[Need, ...]], ...]]
+Step = tuple[bool, tuple[tuple[str, CodeType, "tuple[Need, ...]"], ...]]
 """Relations to be derived: whether they need each other, and for each its name, its function and what to
 call that with. Plain enough for `marshal`."""
 
@@ -61,6 +63,9 @@ def no_collection() -> Iterator[None]:
 def steps(program: Program, wanted: Collection[str], guess: Guess) -> Iterator[Step]:
     """The program as steps. Each is written when its turn comes, since by then it is known how many rows
     there are of all that it reads."""
+    from policycheck_engine.narrow import narrowed
+    from policycheck_engine.specialise import written
+
     program = narrowed(program, wanted)
     loops, heads = recursive(program), program.heads
     for group in strata(program):
@@ -117,13 +122,17 @@ class World:
 
     def only(self, wanted: Iterable[str]) -> dict[str, set[Row]]:
         """The facts of some relations."""
-        return {name: as_set(self.facts[name]) for name in wanted}
+        return {name: set(self.facts[name]) for name in wanted}
+
+    def views(self, wanted: Iterable[str]) -> dict[str, AbstractSet[Row]]:
+        """The facts of some relations, without a copy."""
+        return {name: keyed(self.facts[name]).keys() for name in wanted}
 
     def take(self, step: Step) -> None:
         """Derive the relations of one step; those that need each other, until nothing new comes."""
         loops, functions = step
         for head, _, _ in functions if loops else ():
-            self.facts[head] = set()
+            self.facts[head] = {}
         grown = True
         while grown:
             grown = False
@@ -132,7 +141,7 @@ class World:
                 exec(code, scope)  # source of our own making: see specialise
                 new = scope["derive"](*[self.thing(need) for need in needs])
                 if loops:
-                    new |= as_set(self.facts[head])
+                    new = {**keyed(self.facts[head]), **new}
                     grown = grown or len(new) > len(self.facts[head])
                 self.facts[head] = new
                 self.made.pop(head, None)
@@ -177,8 +186,10 @@ class World:
         return cache(lambda *args: None if days is None else call(days, *args))
 
 
-def as_set(rows: Collection[Row]) -> set[Row]:
-    return rows if isinstance(rows, set) else set(rows)
+def keyed(rows: Collection[Row]) -> dict[Row, None]:
+    """Rows as the keys of a dictionary, which is a set that remembers an order: that in which rows were
+    made, and so lie in memory."""
+    return rows if isinstance(rows, dict) else dict.fromkeys(rows)
 
 
 def indexed(rows: Collection[Row], places: Sequence[int]) -> Index:
@@ -233,10 +244,10 @@ def between(index: Index, below: int | None, above: int | None) -> Callable[...,
     return find
 
 
-def keys(rows: Collection[Row], places: Sequence[Any]) -> set[Any]:
+def keys(rows: Collection[Row], places: Sequence[Any]) -> Collection[Any]:
     """The different values at some places, as an index has them."""
     if rows and len(next(iter(rows))) == len(places) > 1:
-        return as_set(rows)
+        return keyed(rows)
     return set(map(itemgetter(*places), rows))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
@@ -100,8 +101,7 @@ class Judgement:
     cases: Counter[Verdict]
 
 
-Facts = Mapping[str, set[Row]]
-ByCase = Mapping[Row, Sequence[Row]]
+Facts = Mapping[str, AbstractSet[Row]]
 Accepts = Callable[[Mapping[str, Value]], bool]
 """Whether the failure of a case is accepted from outside, by its values."""
 
@@ -137,7 +137,7 @@ class _Reading:
         return named(self.columns, row)
 
 
-def _by_case(rows: set[Row], width: int) -> ByCase:
+def _by_case(rows: Collection[Row], width: int) -> Mapping[Row, list[Row]]:
     found: dict[Row, list[Row]] = {}
     for row in rows:
         found.setdefault(row[:width], []).append(row)
@@ -182,7 +182,7 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     """
     maker = _Judge(norm, outline, facts, accepts)
     others = maker.others()
-    met = maker.cases - others
+    met = maker.cases - others if others else maker.cases
     holding = by_subject(met, maker.places, maker.width)
     vague = by_subject({row for row in maker.vague if row in met}, maker.places, maker.width)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
@@ -250,9 +250,9 @@ class _Judge:
 
     def others(self) -> set[Row]:
         """The cases that are not simply met: those that may fail, and those that may not be there."""
-        failing = self.cases.intersection(self.fails.maybe)
+        failing = set(self.fails.maybe.keys() & self.cases)
         failing |= {row for row in self.vague if self.fails.may(row)}
-        return failing if self.certain is self.cases else failing | (self.cases - self.certain)
+        return failing if self.certain is self.cases else failing | {*self.cases} - self.certain
 
     def verdict(self, row: Row) -> Verdict:
         """What one case is. One that may be out of scope is undecided even when it cannot fail: met in

@@ -1,6 +1,6 @@
 """The rules of a relation as one Python function: nested loops over the rows that indexes find.
 
-`written` gives the source of a function `derive`, which returns the set of the relation's rows, and what
+`written` gives the source of a function `derive`, which returns the relation's rows as keys, and what
 each of its parameters stands for. It says nothing of any records, so that it can be kept and used again.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from typing import Literal as OneOf
 
 from policycheck_engine.functions import FUNCTIONS
-from policycheck_engine.order import Part, parts
+from policycheck_engine.order import Part, part
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -112,11 +112,12 @@ def written(
     rules = list(rules)
     copied = copy_of(rules[0], relations) if len(rules) == 1 else None
     if copied is not None:
-        return "def derive(p0):\n    return set(p0)\n", (("rows", copied, ()),)
+        same = "p0 if isinstance(p0, dict) else dict.fromkeys(p0)"
+        return f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),)
     writer = Writer(relations, guess)
     loops = [line for rule in rules for line in writer.rule(rule)]
     head = f"def derive({', '.join(writer.needs.values())}):"
-    body = [*writer.fixed, *writer.functions, "out = set()", "add = out.add", *loops, "return out"]
+    body = [*writer.fixed, *writer.functions, "out = {}", *loops, "return out"]
     return "\n    ".join([head, *body]) + "\n", tuple(writer.needs)
 
 
@@ -140,6 +141,7 @@ class Writer:
     needs: dict[Need, str] = field(default_factory=dict)
     fixed: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
+    seen: dict[int, Part] = field(default_factory=dict)
     count: int = 0
 
     def fresh(self, letter: str) -> str:
@@ -156,18 +158,25 @@ class Writer:
         wanted = {v.name for _, term in rule.args for v in variables(term)}
         env = self.body(rule.body, {}, block, wanted)
         row = "".join(f"{self.term(t, env, block).text}, " for _, t in rule.args)
-        block.add(f"add(({row}))")
+        block.add(f"out[({row})] = None")
         return block.end()
 
     # Bodies
+
+    def parts(self, body: Body) -> list[Part]:
+        """What is known of each literal of a body; worked out once for each."""
+        for literal in body:
+            if id(literal) not in self.seen:
+                self.seen[id(literal)] = part(literal)
+        return [self.seen[id(literal)] for literal in body]
 
     def body(self, body: Body, env: Env, block: Block, wanted: Iterable[str] = ()) -> Env:
         """Write the loops and tests of a body; what comes after is done for each of its matches, at least
         for each that differs in the wanted variables."""
         env = dict(env)
-        left = parts(body)
+        left = self.parts(body)
         lacking = {name for p in left for name in p.gives} - set(env)
-        uses = Counter(name for p in left for name in p.names)
+        uses = Counter([name for p in left for name in p.names])
         uses.update(wanted)
         while left:
             ready = [p for p in left if not p.needs & lacking]
@@ -178,10 +187,10 @@ class Writer:
             lacking -= chosen.gives
         return env
 
-    def cost(self, part: Part, env: Env, uses: Counter[str], times: float) -> tuple[int, float]:
+    def cost(self, about: Part, env: Env, uses: Counter[str], times: float) -> tuple[int, float]:
         """What to do next: what can be tested, by how long that takes; then the atom whose index and rows are
         the least work, those first that have to do with what is known."""
-        literal = part.literal
+        literal = about.literal
         match literal:
             case Compare() | Member() | Bind():
                 return (1, 2) if any(isinstance(t, Call) for t in terms(literal)) else (0, 0)
@@ -192,7 +201,7 @@ class Writer:
         relation = self.relations[literal.relation]
         known = [n for n, t in literal.args if not isinstance(t, Var) or t.name in env]
         joined = any(isinstance(t, Var) and t.name in env for _, t in literal.args)
-        if joined and all(name in env or uses[name] == 1 for name in part.names):
+        if joined and all(name in env or uses[name] == 1 for name in about.names):
             return (1, 1)
         found = self.found(literal, env)
         work = found * times + (self.guess(relation.name, ()) if known else 0)
@@ -243,6 +252,8 @@ class Writer:
                 if isinstance(term, Var) and value.unknown:
                     text = f"({here.text} if {value.text} is None else {value.text})"
                     found[term.name] = Name(text, here.unknown)
+            elif again is not None:  # a value of this very row: nothing to look it up by
+                alike.append((here, value))
             else:
                 if value.unknown and here.unknown:
                     block.require(f"{value.text} is not None")
@@ -277,16 +288,16 @@ class Writer:
         """Write an atom of which one value is used, and only to be one of a few, as so many lookups."""
         if len(used) != 1 or uses[used[0]] != 1:
             return False
-        part = next(p for p in [*left, None] if p is None or used[0] in p.names)
-        if part is None or not isinstance(part.literal, Member) or not strict:
+        other = next((p for p in left if used[0] in p.names), None)
+        if other is None or not isinstance(other.literal, Member) or not strict:
             return False
-        member = part.literal
+        member = other.literal
         place = next(self.place(atom, n) for n, t in atom.args if isinstance(t, Var) and t.name == used[0])
         if self.relations[atom.relation].columns[place].unknown or any(c.name for c in member.values):
             return False
         found = (self.some(atom.relation, [*strict, (place, repr(c.value))]) for c in member.values)
         block.require(" or ".join(found) or "False")
-        left.remove(part)
+        left.remove(other)
         return True
 
     def place(self, atom: Atom, column: str) -> int:
@@ -402,7 +413,7 @@ class Writer:
 
     def are_tests(self, body: Body, env: Env) -> bool:
         """Whether the literals of a body look up an index and no more, each for itself."""
-        uses = Counter(name for part in parts(body) for name in part.names)
+        uses = Counter([name for p in self.parts(body) for name in p.names])
         return all(self.is_test(literal, env, uses) for literal in body)
 
     def is_test(self, literal: Literal, env: Env, uses: Counter[str]) -> bool:

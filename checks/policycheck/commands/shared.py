@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
@@ -15,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
+from policycheck.files import write_whole
 
 FOUND, FAILED, INCOMPLETE = 1, 2, 3
 
@@ -97,26 +97,7 @@ def write(text: str | bytes, output: Path | None) -> None:
 
 def write_all(files: Mapping[Path, str | bytes]) -> None:
     """Each text to its file: all of them are written down before the first takes its place."""
-    made: list[tuple[str, Path]] = []
-    try:
-        for output, text in files.items():
-            if not output.parent.is_dir():
-                raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
-            handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-            made.append((name, output))
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(text.encode("utf-8") if isinstance(text, str) else text)
-            os.chmod(name, 0o666 & ~umask())
-        for name, output in made:
-            os.replace(name, output)
-    except BaseException:
-        for name, _ in made:
-            Path(name).unlink(missing_ok=True)
-        raise
-
-
-def umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    for output in files:
+        if not output.parent.is_dir():
+            raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
+    write_whole(files)

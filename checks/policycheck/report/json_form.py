@@ -98,6 +98,7 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
         **({"cross_checked": result.cross_checked} if result.cross_checked else {}),
         "asked": {
             "records": asked.records,
+            "school": asked.school,
             "policy": asked.policy,
             "as_of": asked.as_of,
             "parameters": dict(asked.parameters),
