@@ -45,7 +45,7 @@ def durable_missing() -> str:
 
 WITHOUT_DURABLE = durable_missing()
 MUST_HAVE_IT = bool(os.environ.get("POLICYCHECK_ALL_ENGINES")) and sys.version_info < (3, 13)
-"""In CI the tests of durable-rules are never left out, where it can be had."""
+"""In CI (.ci/run) the tests on durable-rules are never left out, but for a Python that cannot import it."""
 
 needs_durable = pytest.mark.skipif(bool(WITHOUT_DURABLE) and not MUST_HAVE_IT, reason=WITHOUT_DURABLE)
 DURABLE = pytest.param("durable", marks=needs_durable)
