@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,16 @@ class Ran:
     code: int
     out: str
     err: str
+
+
+def copied(folder: Path, into: Path, *edits: tuple[str, str, str]) -> Path:
+    """A copy of a folder; an edit names a file, a text that stands in it once, and the text to put there."""
+    shutil.copytree(folder, into)
+    for name, find, new in edits:
+        text = (into / name).read_text(encoding="utf-8")
+        assert text.count(find) == 1, f"{find!r} stands {text.count(find)} times in {name}"
+        (into / name).write_text(text.replace(find, new), encoding="utf-8")
+    return into
 
 
 def durable_missing() -> str:

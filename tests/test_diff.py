@@ -17,10 +17,10 @@ from policycheck.policy.model import Policy
 from policycheck.report.diff_form import review_as_json
 from policycheck.review.review import review
 from policycheck.review.versions import Version
-from policycheck.trials import example_trials
+from policycheck.trials import example_trials, lacking_examples, scenario_trials
 from policycheck.yamlfile import load
 
-from tests.support import ROOT
+from tests.support import ROOT, copied
 
 POLICIES = [
     *sorted(f.parent for f in (ROOT / "policies").glob("*/*/policy.yaml")),
@@ -45,14 +45,8 @@ def form_of(old: Policy, new: Policy) -> dict[str, Any]:
 
 def edited(change: Mapping[str, list[list[str]]], folder: Path) -> Policy:
     """The library after an edit."""
-    shutil.copytree(LIBRARY, folder)
-    for name, replaced in change.items():
-        text = (folder / name).read_text(encoding="utf-8")
-        for find, new in replaced:
-            assert text.count(find) == 1, f"{find!r} stands {text.count(find)} times in {name}"
-            text = text.replace(find, new)
-        (folder / name).write_text(text, encoding="utf-8")
-    return load_policy(folder)
+    edits = [(name, find, new) for name, replaced in change.items() for find, new in replaced]
+    return load_policy(copied(LIBRARY, folder, *edits))
 
 
 def test_the_library_holds() -> None:
@@ -227,6 +221,23 @@ def test_the_draft_is_what_its_edits_make_of_the_shipped_version() -> None:
     assert there == set(made)
     different = [name for name, text in made.items() if (folder / name).read_text(encoding="utf-8") != text]
     assert different == [], "run python fixtures/make.py"
+
+
+def test_examples_and_scenarios_of_the_draft_hold(draft_form: Form) -> None:
+    """Those of what changed; the others are the shipped version's."""
+    draft = load_policy(DRAFT)
+    rules = {rule["new"] for clause in draft_form["clauses"] for rule in clause["rules"] if rule["new"]}
+    trials = [*lacking_examples(draft, rules), *example_trials(draft, rules), *scenario_trials(draft)]
+    assert [t for t in trials if t.wrong] == []
+
+
+def test_examples_are_judged_as_if_their_version_were_in_force(tmp_path: Path) -> None:
+    """The copy that a review begins with keeps the days of its examples."""
+    policy = load_policy(copied(LIBRARY, tmp_path / "2030-01-01"))
+    trials = list(example_trials(policy))
+    assert policy.version == "2030-01-01"
+    assert trials
+    assert [t for t in trials if t.wrong] == []
 
 
 def test_the_draft_is_never_picked_for_records() -> None:

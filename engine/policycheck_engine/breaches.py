@@ -25,6 +25,7 @@ from policycheck_engine.program import (
     Rule,
     Term,
     Var,
+    names_in,
 )
 
 BREACH = "breach:"
@@ -45,7 +46,7 @@ def judged(program: Program, norm: Norm, by_subject: bool = True) -> Program:
     columns = args(norm.columns)
     case, fails = Atom(norm.case, columns), Atom(norm.fails, columns)
     milder = (norm.pending, norm.excused, norm.explained, norm.unanswered)
-    excused = tuple(Not((Atom(name, columns),)) for name in milder if name is not None)
+    excused = tuple(Not(milder_when(program, norm, name)) for name in milder if name is not None)
     subject = (
         tuple((f"subject{i + 1}", Var(name)) for i, name in enumerate(norm.subject)) if by_subject else ()
     )
@@ -69,6 +70,18 @@ def columns_like(rule: Rule, case: Relation) -> Iterator[Column]:
     for name, term in rule.args:
         assert isinstance(term, Var), "subjects are variables"
         yield replace(case.columns[case.index(term.name)], name=name)
+
+
+def milder_when(program: Program, norm: Norm, name: str) -> Body:
+    """When a failure of the norm is not a breach. That it is a failure is known by then; where nothing else
+    is asked of what shows it, it is left out, so that less has to be compared."""
+    (rule,) = program.heads[name]
+    fails = [x for x in rule.body if isinstance(x, Atom) and x.relation == norm.fails]
+    rest = tuple(x for x in rule.body if x not in fails)
+    evidence = {c for c, _ in fails[0].args if c not in norm.columns} if fails else set()
+    if not fails or evidence & names_in(rest):
+        return (Atom(name, args(norm.columns)),)
+    return rest
 
 
 def too_many(norm: Norm) -> Body:

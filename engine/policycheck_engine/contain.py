@@ -40,7 +40,7 @@ from policycheck_engine.program import (
     taken,
     variables,
 )
-from policycheck_engine.readings import readings
+from policycheck_engine.readings import RISING, readings
 from policycheck_engine.strata import needed
 from policycheck_engine.unfold import substituted, term_under, unfolded
 
@@ -259,9 +259,14 @@ class _Prover:
             yield {**reading, into: left.into}, []
         elif less and more and scope.said.alike(reading[into], left.into):
             yield reading, []
-        elif (less or more) and right.kind in ("count", "sum") and into not in reading:
-            fresh = Var(f"{into}~{next(self.names)}")
-            yield {**reading, into: fresh}, [(left.into, fresh) if less else (fresh, left.into)]
+        elif into not in reading:
+            # with more matches a value only grows or only falls; of none, some kinds have no value
+            ways = [less] if right.kind in ("max", "min") else [less, more]
+            for found, fewer in zip(ways, (True, False), strict=False):
+                if found and right.kind != "share":
+                    fresh = Var(f"{into}~{next(self.names)}")
+                    pair = (left.into, fresh) if fewer is RISING[right.kind] else (fresh, left.into)
+                    yield {**reading, into: fresh}, [pair]
 
     def rows(
         self, right: Aggregate, left: Aggregate, part: str, scope: _Scope, reading: Reading
@@ -283,10 +288,12 @@ def atom_places(body: Body) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """The bodies around one: their variables, and what those of them that are computed stand for."""
+    """The bodies around one: their variables, what those of them that are computed stand for, and the pairs
+    of terms of which the first is known to be at most the second."""
 
     names: frozenset[str] = frozenset()
     computed: Mapping[str, Term] = field(default_factory=dict)
+    orders: Pairs = ()
 
 
 class _Scope:
@@ -294,7 +301,7 @@ class _Scope:
 
     def __init__(self, body: Body, around: _Around, orders: Pairs = ()) -> None:
         self.body, self.around = body, around
-        self.said = Said(body, orders, around.computed)
+        self.said = Said(body, [*around.orders, *orders], around.computed)
         self.places = atom_places(body)
 
     def compares(self, term: Term) -> bool:
@@ -312,4 +319,5 @@ class _Scope:
         for literal in self.body:
             if isinstance(literal, Bind) and literal.var.name not in {*self.places, *self.around.names}:
                 made.setdefault(literal.var.name, self.said.rep(literal.term))
-        return _Around(frozenset(binds(self.body, set(self.around.names))), made)
+        names = frozenset(binds(self.body, set(self.around.names)))
+        return _Around(names, made, self.said.orders)

@@ -14,7 +14,8 @@ from policycheck_engine.program import Bind, Body, Call, Compare, Const, Member,
 from policycheck_engine.values import Value
 
 SHIFTS = ("add_days", "add_weeks", "add_months", "add_years", "add_minutes", "add")
-"""Functions whose second argument may not be below zero here: a step back may have no value."""
+"""Steps from one moment to another. A step back in a calendar (`add`) may have no value, so it is left alone;
+of the others that is true of the first years of the calendar only."""
 
 GROWS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys((*SHIFTS, "plus", "earlier", "later"), (1, 1)),
@@ -145,7 +146,7 @@ class Said:
             and (one.function, one.calendar) == (two.function, two.calendar)
             and one.function in GROWS
         ):
-            if one.function in SHIFTS and not (forward(one.args[1]) and forward(two.args[1])):
+            if one.function == "add" and not (forward(one.args[1]) and forward(two.args[1])):
                 return False
             pairs = zip(one.args, two.args, GROWS[one.function], strict=True)
             return all(self.at_most(a, b) if way > 0 else self.at_most(b, a) for a, b, way in pairs)

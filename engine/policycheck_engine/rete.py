@@ -1,23 +1,27 @@
 """Stages in the rete of durable-rules: its rulesets and working memories, and what is wrong with them.
 
-Its traps, and what is done about each (tests/test_durable.py shows each one):
+Its traps, and what is done about each (tests/test_durable.py shows them on durable-rules itself):
 
-- A negated fact that comes after the positive ones leaves their matches as they are. Negated facts are
-  always told first, and they are never derived in the same ruleset.
-- A fact is known by a 32-bit hash of its id, or of its content; the second of two with the same hash is
-  refused. Ids are small whole numbers, of which no two have the same hash as far as `LIMIT` goes.
-- One fact never fills two places of a match unless the rule says `dist: 0`. Every rule does.
-- A batch tells of one fact only what became of it: that one was refused is covered up by a later one
-  that matched nothing, and what follows a fact it cannot read is dropped. Only facts that can match are
-  told, so that a batch is either taken as a whole or refused loudly, and each memory is asked at the end
-  how many facts it holds.
-- Values are compared by kind: 1 is not found by 1.0, a null is an error, texts are compared without
-  their escapes. Values are told as numbers of our own, in the order of the values.
-- `sid`, and the aliases `s` and `m`, mean something else. Columns are called x0, x1, and parts a0, a1.
-- An action that raises is swallowed, one that takes ten seconds ends the run without a word, and other
-  threads act at the same time. There are no actions and no host: matches are fetched.
-- A deleted ruleset keeps the memory of its facts, and deleting facts that nothing was done with frees a
-  wild pointer. The facts are deleted first, and the last one always has something done with it.
+- A negated fact that comes after the positive one leaves the match as it is. Negated facts are told first,
+  and nothing that is negated is derived in the same memory.
+- A fact is known by a 32-bit hash of its id, or else of its content; the second of two with one hash is
+  refused, in whatever relation. Ids are small whole numbers: no two of them have one hash, up to `LIMIT`.
+- A batch tells of one fact only what became of it, and the last one covers up the others; what comes after
+  a fact that cannot be read is dropped. Only facts that a rule can match are told, so that a batch is taken
+  as a whole or is an error, and each memory is asked at the end how many facts it holds.
+- One fact never fills two places of a match, unless the rule says `dist: 0`. Every rule does.
+- 1 is the same as "1", and not as 1.0; null is the same as null; a text is compared as it was written.
+  Values are told as whole numbers of our own: one for each value, in the order of the values where that
+  matters, none for an unknown one.
+- Facts with different `sid` never meet, and the alias `s` is something else. Columns are x0, x1 and so on,
+  parts a0, a1.
+- When the last of several tests fails, durable-rules reads on past the end of its rule, which can end the
+  process. The last test is one that never fails.
+- An action that raises is swallowed; one that takes ten seconds ends the run without a word; and what is
+  told while another thread acts, such as the host's own, is left to that thread. There are no actions, no
+  host and no threads here: matches are fetched.
+- A ruleset that is deleted keeps the memory of its facts, and to delete facts that nothing was done with
+  frees a wild pointer. The facts are deleted first, and each memory begins with one that is acted on.
 """
 
 from __future__ import annotations
@@ -44,8 +48,8 @@ SMALL = 4_000
 """Stages with more facts are split; this is where it was fastest."""
 
 LIMIT = 50_000
-"""The most facts that one working memory holds, where a stage cannot be split: each takes 7 kB. Nothing
-went wrong below 270,000; see docs/engines.md."""
+"""The most facts that one working memory holds, where a stage cannot be split: each takes 7 kB. What was
+found with four times as many was still right; see docs/engines.md."""
 
 MOST_VARIANTS = 16
 """The most rules in one ruleset."""
@@ -231,10 +235,10 @@ class Join:
         """The facts in pieces that are small enough, so that each match is in one of them: split by a
         variable that they share where there is one, else by halves of the largest part."""
         whole = size(told)
-        largest = max((c for c in told if c[0] < self.shape.stage.positive), key=lambda c: len(told[c]))
-        if whole <= SMALL or (whole <= LIMIT and len(told[largest]) < whole // 2):
+        if whole <= SMALL:
             yield told
             return
+        largest = max((c for c in told if c[0] < self.shape.stage.positive), key=lambda c: len(told[c]))
         split: list[dict[Code, list[Row]]] = []
         for places in sorted(self.ties(variant), key=lambda t: -sum(len(told[c]) for c in t if c in told)):
             if largest in places:
@@ -242,7 +246,7 @@ class Join:
                 break
         if not split or max(map(size, split)) > 0.9 * whole:
             half = len(told[largest]) // 2
-            if not half and whole <= LIMIT:
+            if whole <= LIMIT and (not half or half < whole // 4):
                 yield told
                 return
             if not half:

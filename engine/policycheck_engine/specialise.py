@@ -252,6 +252,8 @@ class Writer:
                 if isinstance(term, Var) and value.unknown:
                     text = f"({here.text} if {value.text} is None else {value.text})"
                     found[term.name] = Name(text, here.unknown)
+            elif again is not None:  # a value of this very row: nothing to look it up by
+                alike.append((here, value))
             else:
                 if value.unknown and here.unknown:
                     block.require(f"{value.text} is not None")

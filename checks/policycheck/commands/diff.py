@@ -70,10 +70,15 @@ def diff(
     from policycheck.review.versions import opened
     from policycheck.review.witnesses import witness_files
 
+    if as_of is not None and not replay:
+        raise UsageError("`--as-of` says up to which day a past term is judged; give one with --replay")
+    if witnesses is not None and verdicts is False:
+        raise UsageError("witnesses show verdicts; leave out --no-verdicts")
     if witnesses is not None and not witnesses.is_dir():
         raise UsageError(f"there is no folder `{witnesses}` to write witnesses to")
     with ExitStack() as stack:
         tell = stack.enter_context(shown_progress())
+        tell("reading")
         versions = [stack.enter_context(opened(given)) for given in (old, new)]
         found = review(
             *versions, terms=replay or [], as_of=as_of, verdicts=verdicts, seconds=seconds, tell=tell

@@ -24,6 +24,7 @@ from policycheck.report.diff_words import (
     upshot,
     upshot_of_rules,
     verdict_words,
+    witness_words,
 )
 
 MARKS = re.compile(r"[\\*\[\]<>#]|(?<!\w)_|_(?!\w)")
@@ -32,7 +33,10 @@ MARKS = re.compile(r"[\\*\[\]<>#]|(?<!\w)_|_(?!\w)")
 
 def review_as_markdown(form: Form) -> str:
     """The whole review."""
-    return "\n".join([*head(form), *overview(form), *replays(form), *rest(form), *clauses(form)]) + "\n"
+    return (
+        "\n".join([*head(form), *overview(form), *replays(form), *rest(form), *clauses(form), *remarks(form)])
+        + "\n"
+    )
 
 
 def head(form: Form) -> Iterator[str]:
@@ -111,13 +115,19 @@ def clauses(form: Form) -> Iterator[str]:
             yield from rule_lines(form, rule)
 
 
+def remarks(form: Form) -> Iterator[str]:
+    """What changed and does not count."""
+    if form["remarks"]:
+        yield from ("## Not counted as changes", "", *(f"- {safe(remark)}" for remark in form["remarks"]))
+
+
 def rule_lines(form: Form, rule: Form) -> Iterator[str]:
     """A rule: what changed, the verdict with its witness, and what it found in each term."""
     yield from (f"Rule `{rule_title(rule)}`:", "")
     yield from map(change_line, rule["changes"])
     yield f"- **{safe(verdict_words(rule['verdict']))}**"
     for witness in rule["verdict"]["witnesses"]:
-        yield f"- for example ({witness['direction']}): {safe(witness['says'])}"
+        yield f"- for example: {safe(witness_words(witness))}"
     for term, found in rule_replays(form, rule):
         yield f"- in {safe(term)}: {figures(found)}"
     yield ""

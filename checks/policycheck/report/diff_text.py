@@ -22,6 +22,7 @@ from policycheck.report.diff_words import (
     upshot,
     upshot_of_rules,
     verdict_words,
+    witness_words,
 )
 from policycheck.report.table import WIDTH
 
@@ -102,7 +103,7 @@ def clause_lines(form: Form, clause: Form, examples: int) -> Iterator[str]:
             yield from change_lines(change, 4)
         yield from lines("verdict", verdict_words(rule["verdict"]), 4)
         for witness in rule["verdict"]["witnesses"]:
-            yield from lines("", f"({witness['direction']}) {witness['says']}", 4)
+            yield from lines("", witness_words(witness), 4)
         for term, found in rule_replays(form, rule):
             yield from lines(term, figures(found), 4)
             yield from example_lines(found, examples)

@@ -84,6 +84,12 @@ def verdict_word(verdict: Form) -> str:
     return str(verdict["verdict"])
 
 
+def witness_words(witness: Form) -> str:
+    """What each version makes of the records behind a verdict, and up to which day if they do not say."""
+    day = f" (Judged up to {moment(witness['as_of'])}.)" if witness["as_of"] else ""
+    return f"({witness['direction']}) {witness['says']}{day}"
+
+
 def clause_verdicts(clause: Form) -> str:
     """The verdicts of a clause's rules in a few words; what is equivalent only when nothing else is."""
     words = dict.fromkeys(verdict_word(rule["verdict"]) for rule in clause["rules"])

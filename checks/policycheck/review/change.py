@@ -14,7 +14,15 @@ from policycheck_engine import Row
 
 from policycheck.policy.model import Policy
 from policycheck.records.model import RecordModel
-from policycheck.review.scenes import WHOLE_WEEKS, first_day_of_term, frame_relations, later, scene
+from policycheck.review.scenes import (
+    WHOLE_WEEKS,
+    first_day_of_term,
+    frame_relations,
+    last_day_of_term,
+    later,
+    moved,
+    scene,
+)
 from policycheck.review.sides import Checks, Records, Side, Small, fields_in, small
 
 Direction = Literal["stricter", "looser"]
@@ -34,13 +42,16 @@ class Difference:
 
 class Change:
     """The two versions of a rule. `first_day` is the day from which both are in force, or None when the
-    scene's records are older than that and cannot be moved; `years` says how far they are moved."""
+    scene's records are older than that and cannot be moved; `years` says how far they are moved. `as_of` is
+    the end of the scene's term, or the scene's as-of date when there are no terms."""
 
     def __init__(self, old: Policy, new: Policy, old_rule: str | None, new_rule: str | None) -> None:
         self.policies = (old, new)
         self.model: RecordModel = new.model
         self.years, self.first_day = moving(new, max(old.version, new.version) or None)
-        self.as_of = later(new.scene.get("as_of"), self.years * WHOLE_WEEKS)
+        frame = moved(scene(new, frame_relations(new.model)), new.model, self.years)
+        usual = later(new.scene.get("as_of"), self.years * WHOLE_WEEKS)
+        self.as_of: str | None = last_day_of_term(frame, new.model) or usual
         self.old = None if old_rule is None else Side(old, [old_rule], self.first_day, self.as_of)
         self.new = None if new_rule is None else Side(new, [new_rule], self.first_day, self.as_of)
         self.checks = Checks(new.model)
@@ -71,14 +82,16 @@ class Change:
             return True
         return self.old.shape == self.new.shape
 
-    def tables(self, records: Records) -> Small | None:
-        """The records as tables, if both versions' record models accept them."""
-        made = small(records, self.model, self.as_of)
-        if made is None or (not self.alone and small(records, self.policies[0].model, self.as_of) is None):
+    def tables(self, records: Records, as_of: str | None = None) -> Small | None:
+        """The records as tables, judged up to a day or else to the end of their term, if both versions'
+        record models accept them."""
+        as_of = as_of or (None if self.model.frame.term else self.as_of)
+        made = small(records, self.model, as_of)
+        if made is None or (not self.alone and small(records, self.policies[0].model, as_of) is None):
             return None
         return made
 
-    def failing(self, side: Side | None, records: Records, made: Small, engine: str = "memory") -> set[Row]:
+    def failing(self, side: Side | None, records: Records, made: Small, engine: str) -> set[Row]:
         if side is None:
             return set()
         if side is self.old and not self.alone:

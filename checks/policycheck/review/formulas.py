@@ -18,11 +18,11 @@ from policycheck.review.widths import widths
 
 
 class Formulas:
-    """The two versions of a rule as plain programs, and the spaces of records that matter to them; with
-    `gaps`, records may have unknowns."""
+    """The two versions of a rule as plain programs, and the spaces of records that matter to them: with the
+    frame and calendars of a scene whose term ends on the as-of date; with `gaps`, they may have unknowns."""
 
-    def __init__(self, change: Change, scene: Records, gaps: bool) -> None:
-        self.change, self.scene, self.gaps = change, scene, gaps
+    def __init__(self, change: Change, scene: Records, gaps: bool, as_of: str | None = None) -> None:
+        self.change, self.scene, self.gaps, self.as_of = change, scene, gaps, as_of
         self.current: tuple[tuple[int, bool], Solver] | None = None
 
     def ask(self, direction: Direction, rows: int, seconds: float, wide: bool = False) -> Solution:
@@ -55,7 +55,10 @@ class Formulas:
 
     @cached_property
     def programs(self) -> Mapping[Side, Program]:
-        return {side: plain_program(side, self.gaps, self.change.by_subject) for side in self.change.sides}
+        return {
+            side: plain_program(side, self.gaps, self.change.by_subject, self.as_of)
+            for side in self.change.sides
+        }
 
     @cached_property
     def checking(self) -> list[Side]:
@@ -64,7 +67,7 @@ class Formulas:
 
     @cached_property
     def checks(self) -> list[Program]:
-        return [plain_program(side, self.gaps, True) for side in self.checking]
+        return [plain_program(side, self.gaps, True, self.as_of) for side in self.checking]
 
     @cached_property
     def spaces(self) -> Spaces:
@@ -83,9 +86,9 @@ def checks_within(checks: Checks, relations: set[str]) -> Iterator[Side]:
             yield side
 
 
-def plain_program(side: Side, gaps: bool, by_subject: bool) -> Program:
+def plain_program(side: Side, gaps: bool, by_subject: bool, as_of: str | None) -> Program:
     """The plain program of a rule and of its breaches."""
     model = side.policy.model
     base = base_with_gaps(model) if gaps else plain_base(model)
-    compiled = compile_policy(side.policy, base, side.setting(None), side.rules)
+    compiled = compile_policy(side.policy, base, side.setting(as_of), side.rules)
     return readings(judged(compiled.program, compiled.norms[0], by_subject)).program

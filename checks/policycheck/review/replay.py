@@ -6,8 +6,9 @@ Each version judges every day of the term as if it had been in force.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from policycheck.findings import Finding, RuleResult
@@ -15,7 +16,6 @@ from policycheck.review.changes import Changes
 from policycheck.review.pairs import followers
 from policycheck.run import (
     Asked,
-    Progress,
     RecordsInfo,
     Result,
     judged,
@@ -23,6 +23,9 @@ from policycheck.run import (
     prepared,
     refuse_other_school,
 )
+
+STEPS, STEPS_TWICE = 7, 10
+"""The stages of a replay: of records that are read once, and twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,21 @@ class Replay:
 
 
 def replayed(
-    changes: Changes, path: Path, *, as_of: str | None = None, tell: Progress = lambda stage: None
+    changes: Changes, path: Path, *, as_of: str | None = None, tell: Callable[..., None] = lambda *told: None
 ) -> Replay:
-    """Judge a term by both versions; `as_of` as in `run`.
+    """Judge a term by both versions; `as_of` as in `run`. `tell` is told each stage, and how far that is.
 
     Raises PolicycheckError as `run` does, when the records are another school's, for one.
     """
 
+    once = same_records(changes)
+    steps = count()
+
     def step(stage: str) -> None:
-        tell(f"{path.name}: {stage}")
+        tell(f"{path.name}: {stage}", next(steps), STEPS if once else STEPS_TWICE)
 
     records = prepared(path, changes.new, as_of=as_of, as_if_in_force=True, progress=step)
-    if same_records(changes):
+    if once:
         refuse_other_school(changes.old, records.info)
         need_as_of([changes.old], records.info, changes.old.model)
         earlier = replace(records, policies=[(changes.old, None, None)])

@@ -19,20 +19,20 @@ WHOLE_WEEKS = 364
 """A year that keeps the days of the week."""
 
 
-def seeds(policy: Policy, rule: str, relations: Iterable[str]) -> Iterator[Records]:
+def seeds(policy: Policy, rule: str, relations: Iterable[str]) -> Iterator[tuple[Records, str | None]]:
     """The records of the examples of a rule and of the scenarios that judge it, without the relations that
-    it does not read."""
+    it does not read, and the day up to which each is judged when that is not the end of the term."""
     kept = list(relations)
     for layers in stories(policy, rule):
         made = layered(policy, layers)
         if not made.problems:
-            yield ending(only(made.data, kept), made.as_of, policy.model)
+            records = only(made.data, kept)
+            yield records, unusual(records, made.as_of, policy.model)
 
 
 def scene(policy: Policy, relations: Iterable[str]) -> Records:
     """The records of the scene alone."""
-    made = layered(policy, [])
-    return ending(only(made.data, relations), made.as_of, policy.model)
+    return only(layered(policy, []).data, relations)
 
 
 def stories(policy: Policy, rule: str) -> Iterator[list[Layer]]:
@@ -59,21 +59,9 @@ def frame_relations(model: RecordModel) -> set[str]:
     return {f["relation"] for f in (model.frame.school, model.frame.term) if f}
 
 
-def ending(records: Records, as_of: str | None, model: RecordModel) -> Records:
-    """The records with a term that ends on the as-of date, since that is how far they are judged."""
-    frame = model.frame.term
-    if frame is None or as_of is None or frame["relation"] not in records:
-        return records
-    terms = records[frame["relation"]]
-    starts, ends = frame["starts"], frame["ends"]
-    begun = [t for t in terms if str(t.get(starts)) <= as_of]
-    if not begun:
-        return records
-    last = max(begun, key=lambda t: str(t[starts]))
-    if last[ends] != as_of:
-        last[ends] = as_of
-        terms[:] = begun
-    return records
+def unusual(records: Records, as_of: str | None, model: RecordModel) -> str | None:
+    """An as-of date, unless records are judged up to that day anyway."""
+    return None if as_of == last_day_of_term(records, model) else as_of
 
 
 def first_day_of_term(records: Records, model: RecordModel) -> str | None:
@@ -81,6 +69,14 @@ def first_day_of_term(records: Records, model: RecordModel) -> str | None:
     frame = model.frame.term
     days = [str(t[frame["starts"]]) for t in records.get(frame["relation"], ())] if frame else []
     return max(days, default=None)
+
+
+def last_day_of_term(records: Records, model: RecordModel) -> str | None:
+    """The last day of the term under test."""
+    frame = model.frame.term
+    terms = records.get(frame["relation"], ()) if frame else ()
+    last = max(terms, key=lambda t: str(t[frame["starts"]]), default=None) if frame else None
+    return None if last is None or frame is None else str(last[frame["ends"]])
 
 
 def moved(records: Records, model: RecordModel, years: int) -> Records:

@@ -43,8 +43,8 @@ class Small:
 
 
 def small(records: Records, model: RecordModel, as_of: str | None = None) -> Small | None:
-    """The tables of records, or None when something is wrong with them; `as_of` counts when the records
-    have no term. The checks of the record model are left out: see `sound`."""
+    """The tables of records judged up to a day, or else to the end of their term; None when something is
+    wrong with them. The checks of the record model are left out: see `Checks`."""
     try:
         raw, problems = tables_of(records, "", model)
     except ProblemsError:
@@ -52,8 +52,8 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
     tables, found = check_records(raw, model)
     if problems or found:
         return None
-    info = records_info(raw, tables, model, None, None, [])
-    return Small(tables, info.as_of or as_of)
+    info = records_info(raw, tables, model, as_of, None, [])
+    return Small(tables, info.as_of)
 
 
 @dataclass(slots=True)

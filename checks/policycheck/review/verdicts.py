@@ -19,6 +19,7 @@ from policycheck.policy.model import Policy
 from policycheck.review.change import DIRECTIONS, Change, Direction
 from policycheck.review.hunt import Hunt, otherwise, told
 from policycheck.review.proofs import never
+from policycheck.review.scenes import last_day_of_term
 from policycheck.review.sides import Records
 
 Word = Literal["equivalent", "stricter", "looser", "incomparable", "not decided"]
@@ -28,6 +29,9 @@ SECONDS = 10.0
 NEAR_EXAMPLES = 0.2
 """The part of the time that is spent near the examples when all small records were looked through."""
 
+FIRST_TRIES = 150
+"""So many records near the examples are tried before anything else, since they read best."""
+
 
 @dataclass(frozen=True, slots=True)
 class Witness:
@@ -35,7 +39,7 @@ class Witness:
 
     `records` is a small term file as data, which `policycheck run` accepts; `says` tells in words what each
     version makes of it, and `finding` is the id of the finding that only one of them has. `as_of` is the day
-    to judge up to, where the records have no term to say so.
+    to judge up to (`--as-of`); None: the end of their term.
     """
 
     direction: Direction
@@ -82,6 +86,8 @@ def verdict(
         if never(change, direction):
             hunt.never.add(direction)
     hunt.examples()
+    if hunt.missing:
+        hunt.near_examples(seconds * NEAR_EXAMPLES, FIRST_TRIES)
     if hunt.missing and has_solver():
         hunt.by_formulas(bound)
     if hunt.missing:
@@ -127,7 +133,8 @@ def because(hunt: Hunt, direction: Direction) -> str:
         return f"{said}; more was not looked at: {reason}" if reason else said
     with_gaps = hunt.bound.get((direction, True), 0) >= rows
     gaps = "" if with_gaps else " without gaps"
-    return f"{FINDS[direction]} in any records{gaps} with up to {rows} row{'s' * (rows > 1)} a relation"
+    many = f"with up to {rows} row{'s' * (rows > 1)} a relation"
+    return f"{FINDS[direction]} in any records{gaps} {many}, as of {hunt.change.as_of}"
 
 
 def witness(hunt: Hunt, direction: Direction) -> Witness | None:
@@ -138,7 +145,8 @@ def witness(hunt: Hunt, direction: Direction) -> Witness | None:
         hunt.unreal.add(direction)
         return None
     change = hunt.change
-    made = change.tables(records)
+    as_of = hunt.found[direction].as_of
+    made = change.tables(records, as_of)
     one, other = (change.new, change.old) if direction == "stricter" else (change.old, change.new)
     assert made is not None, "the witness was judged a moment ago"
     assert one is not None, "a version without the rule finds nothing"
@@ -148,5 +156,5 @@ def witness(hunt: Hunt, direction: Direction) -> Witness | None:
         f"The {names[0]} version finds: {finding.message} The {names[1]} one "
         f"{otherwise(other, made, difference)}."
     )
-    as_of = None if change.model.frame.term else made.as_of
-    return Witness(direction, records, says, finding.id, as_of)
+    day = as_of if last_day_of_term(records, change.model) else change.as_of
+    return Witness(direction, records, says, finding.id, day)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-from policycheck_engine import Aggregate, Atom, Body, Compare, Const, Program, Rule, Var
+from policycheck_engine import Aggregate, Atom, Body, Compare, Const, Program, Var
 from policycheck_engine.norms import Norm
 from policycheck_engine.program import variables, walk
 
@@ -20,7 +20,7 @@ def widths(program: Program, norm: Norm) -> dict[str, int]:
     for rule in program.rules:
         for literal in walk(rule.body):
             if isinstance(literal, Aggregate) and literal.kind in ("count", "share"):
-                rows = max([rows_for(literal, figure) for figure in figures(rule, literal)], default=0)
+                rows = max([rows_for(literal, figure) for figure in figures(program, literal)], default=0)
                 names = [v.name for t in literal.of for v in variables(t)]
                 widen(out, program, literal.body, names, rows)
     if norm.share is not None or norm.allow:
@@ -36,13 +36,14 @@ def widen(out: dict[str, int], program: Program, body: Body, names: Iterable[str
         out[relation] = max(out.get(relation, 0), rows)
 
 
-def figures(rule: Rule, literal: Aggregate) -> Iterator[int | float]:
-    """The figures that the result of an aggregate is compared with."""
-    for other in walk(rule.body):
-        if isinstance(other, Compare):
-            for one, two in ((other.left, other.right), (other.right, other.left)):
-                if one == literal.into and isinstance(two, Const) and isinstance(two.value, int | float):
-                    yield two.value
+def figures(program: Program, literal: Aggregate) -> Iterator[int | float]:
+    """The figures that the result of an aggregate is compared with, here or where it is handed on."""
+    for rule in program.rules:
+        for other in walk(rule.body):
+            if isinstance(other, Compare):
+                for one, two in ((other.left, other.right), (other.right, other.left)):
+                    if one == literal.into and isinstance(two, Const) and isinstance(two.value, int | float):
+                        yield two.value
 
 
 def rows_for(literal: Aggregate, figure: int | float) -> int:

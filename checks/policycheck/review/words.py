@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policycheck_engine import Atom, Bind, Compare, Const, Member, Program, Var
-from policycheck_engine.program import Literal, Rule, walk
+from policycheck_engine.program import Call, Literal, Rule, Term, terms, walk
 
 from policycheck.review.near import constants
 
@@ -55,7 +55,12 @@ def named_texts(program: Program, rule: Rule, out: Words) -> None:
     for name, text in compared_texts(literals):
         for kind in kinds.get(name, ()):
             out.texts.setdefault(kind, set()).add(text)
-    out.blanks = out.blanks or "is_blank" in repr(rule.body)
+    out.blanks = out.blanks or any(asks_blank(t) for literal in literals for t in terms(literal))
+
+
+def asks_blank(term: Term) -> bool:
+    """Whether a term asks if a text is blank."""
+    return isinstance(term, Call) and (term.function == "is_blank" or any(map(asks_blank, term.args)))
 
 
 def kinds_of(program: Program, relation: str, column: str) -> set[object]:

@@ -40,6 +40,13 @@ PATIENCE = 1.0
 """Seconds that may be spent on leaving out rows of a solution."""
 
 
+STEPS = 10_000_000
+"""Steps that z3 takes in about a second."""
+
+SLOWEST = 5
+"""So many times longer than that it may take on a busy machine."""
+
+
 class Solver:
     """What can be asked of the facts of a space; nothing may be derived of the relations of `never`.
 
@@ -64,7 +71,7 @@ class Solver:
     def only_in(self, one: Derived, other: Derived | None, seconds: float) -> Solution:
         """Facts from which one program derives a row, and the other, if there is one, not the same row;
         found in so many seconds."""
-        self.until = time.monotonic() + seconds
+        self.until = time.process_time() + seconds
         try:
             return self.answer(one, other)
         except CannotSayError as error:
@@ -78,18 +85,19 @@ class Solver:
         goal = disj(conj(there, neg(self.among(row, others))) for row, there in rows)
         if goal is False:
             return Solution("none", {})
-        solver = z3.Solver()
-        for truth in (*self.ground.must, *self.wrong(), goal):
-            solver.add(truth)
-        found = self.check(solver)
-        if found == z3.unsat:
-            return Solution("none", {})
-        if found != z3.sat:
-            return Solution("too long", {}, "z3 found nothing in the time there was")
-        return Solution("found", self.rows(self.fewest(solver)))
+        truths = [*self.ground.must, *self.wrong(), goal]
+        for part, make in ((0.5, z3.SimpleSolver), (1.0, simplifying)):
+            solver = make()
+            solver.add(*(truth for truth in truths if truth is not True))
+            found = self.check(solver, part)
+            if found == z3.unsat:
+                return Solution("none", {})
+            if found == z3.sat:
+                return Solution("found", self.rows(self.fewest(solver)))
+        return Solution("too long", {}, "z3 found nothing in the time there was")
 
     def late(self) -> bool:
-        return time.monotonic() >= self.until
+        return time.process_time() >= self.until
 
     def derived(self, program: Program, relation: str) -> Rows:
         """The rows of a relation, each with when it is derived."""
@@ -124,14 +132,17 @@ class Solver:
             conj(there, *(same(a, b) for a, b in zip(row, other, strict=True))) for other, there in others
         )
 
-    def check(self, solver: Any) -> Any:
-        left = max(1, int((self.until - time.monotonic()) * 1000))
-        solver.set("timeout", left)
+    def check(self, solver: Any, part: float = 1.0) -> Any:
+        """What z3 says in some part of the time that is left, counted in its own steps: so the answer does
+        not depend on what else the machine does."""
+        left = max(0.01, (self.until - time.process_time()) * part)
+        solver.set("rlimit", int(left * STEPS))
+        solver.set("timeout", int(left * 1000 * SLOWEST))
         return solver.check()
 
     def fewest(self, solver: Any) -> Any:
         """A solution with few rows: fewer and fewer of them, as long as there is time for it."""
-        self.until = min(self.until, time.monotonic() + PATIENCE)
+        self.until = min(self.until, time.process_time() + PATIENCE)
         model = solver.model()
         theres = [made.there for made in self.ground.made]
         while not self.late():
@@ -160,3 +171,8 @@ class Solver:
             return None
         number = model.eval(value.number, model_completion=True).as_long()
         return self.ground.codes.value(number, value.type)
+
+
+def simplifying() -> Any:
+    """A solver for what the plain one does not see through."""
+    return z3.Then("simplify", "propagate-values", "solve-eqs", "elim-uncnstr", "smt").solver()
