@@ -69,6 +69,8 @@ def bounded(row: Mapping[str, Value], name: str) -> Value:
 def listed(values: Iterable[Value]) -> str:
     """The different values as a list in a sentence."""
     texts = list(dict.fromkeys(map(shown, values)))
+    if len(texts) == 1:
+        return texts[0]
     if len(texts) > LISTED + 1:
         return ", ".join(texts[:LISTED]) + f" and {len(texts) - LISTED} more"
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)

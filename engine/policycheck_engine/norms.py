@@ -286,7 +286,9 @@ class _Judge:
             outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
             accepted = in_line([r for r, v in cases if r in covered and v == "breach"])
             cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
-        counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
+        counts: Counter[Verdict] = Counter()
+        for _, verdict in cases:
+            counts[verdict] += 1
         if met:
             counts["met"] = met
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)

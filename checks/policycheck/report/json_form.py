@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from policycheck.run import Result
 
 FORM = "policycheck/findings/1"
+NESTED = (dict, list)
 OUTCOMES = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
 
 
@@ -117,13 +118,13 @@ def judged_hash(form: Mapping[str, Any]) -> str:
 
     def placed(value: Any) -> Any:
         if isinstance(value, list):
-            return [placed(v) if isinstance(v, dict | list) else v for v in value]
+            return [placed(v) if isinstance(v, NESTED) else v for v in value]
         out = {}
         for key, inside in value.items():
             if key == "source":
                 out[key] = inside.rpartition("/")[2]
             elif key not in ("receipt", "sources"):
-                out[key] = placed(inside) if isinstance(inside, dict | list) else inside
+                out[key] = placed(inside) if inside and isinstance(inside, NESTED) else inside
         return out
 
     return hashlib.sha256(compact(placed(form))).hexdigest()
