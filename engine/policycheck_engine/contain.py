@@ -43,6 +43,7 @@ from policycheck_engine.program import (
 from policycheck_engine.readings import RISING, readings
 from policycheck_engine.strata import needed
 from policycheck_engine.unfold import substituted, term_under, unfolded
+from policycheck_engine.values import Value
 
 Reading = dict[str, Term]
 """Variables of the right body as terms of the left one."""
@@ -50,6 +51,8 @@ Reading = dict[str, Term]
 Pairs = Sequence[tuple[Term, Term]]
 Ways = Iterator[tuple[Reading, list[tuple[Term, Term]]]]
 """Readings, each with the pairs of terms of which it adds that the first is at most the second."""
+
+ANYTHING = "\0anything"
 
 PATIENCE = 20_000
 """So many literals are tried before the search is given up."""
@@ -183,7 +186,8 @@ class _Prover:
                     yield reading, []
             case Member():
                 values = frozenset(v.value for v in literal.values)
-                if said.is_member(term_under(literal.term, reading), values):
+                term = term_under(literal.term, reading)
+                if said.is_member(term, values) or self.words(term, scope) <= values:
                     yield reading, []
             case Not():
                 others = [x for x in scope.body if isinstance(x, Not)]
@@ -217,6 +221,19 @@ class _Prover:
             if not (known and scope.said.alike(there, term_under(term, found))):
                 return
         yield found, []
+
+    def words(self, term: Term, scope: _Scope) -> frozenset[Value]:
+        """All the values that a term can have by the column it stands in; when it may have any, one that no
+        list has."""
+        for i, literal in enumerate(scope.body):
+            if not isinstance(literal, Atom):
+                continue
+            for column in self.program.relations[literal.relation].columns:
+                there = dict(literal.args).get(column.name, Var(f"?{i}.{column.name}"))
+                known = (literal.relation, column.name) not in self.gaps and not column.nothing
+                if there == term and known and column.values:
+                    return frozenset(column.values)
+        return frozenset((ANYTHING,))
 
     def turned(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from policycheck_engine.program import Bind, Body, Call, Compare, Const, Member, Term, Var
+from policycheck_engine.program import Aggregate, Bind, Body, Call, Compare, Const, Member, Term, Var
 from policycheck_engine.values import Value
 
 SHIFTS = ("add_days", "add_weeks", "add_months", "add_years", "add_minutes", "add")
@@ -22,6 +22,7 @@ GROWS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("days_between", "weeks_between", "minutes_between", "between"), (-1, 1)),
     **dict.fromkeys(("date_of", "week_of", "month_of"), (1,)),
     "minus": (1, -1),
+    "times": (1, 1),
 }
 """Functions that grow (1) or fall (-1) with each of their arguments."""
 
@@ -31,7 +32,7 @@ FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 class Said:
     """What the tests of a body say. `orders` are pairs of terms of which the first is at most the second;
     `names` says what the variables of the bodies around it stand for. `never` is true when a test between
-    two values fails, so that nothing matches."""
+    two values fails, so that nothing matches; `counted` are the variables that count something."""
 
     def __init__(
         self, body: Body, orders: Iterable[tuple[Term, Term]] = (), names: Mapping[str, Term] | None = None
@@ -44,6 +45,7 @@ class Said:
         for test in tests * 2:
             if isinstance(test, Bind) or test.op == "=":
                 self.equate(*sides(test))
+        self.counted = {x.into for x in body if isinstance(x, Aggregate) and x.kind == "count"}
         self.never = any(untrue(test) for test in tests)
         self.orders = [(self.rep(a), self.rep(b)) for a, b in self.orders]
         for literal in body:
@@ -148,9 +150,15 @@ class Said:
         ):
             if one.function == "add" and not (forward(one.args[1]) and forward(two.args[1])):
                 return False
+            if one.function == "times" and not self.multiplies(one.args, two.args):
+                return False
             pairs = zip(one.args, two.args, GROWS[one.function], strict=True)
             return all(self.at_most(a, b) if way > 0 else self.at_most(b, a) for a, b, way in pairs)
         return False
+
+    def multiplies(self, one: tuple[Term, ...], two: tuple[Term, ...]) -> bool:
+        """Whether two products have the same second factor, which was counted, and first ones above zero."""
+        return one[1] == two[1] and one[1] in self.counted and forward(one[0]) and forward(two[0])
 
 
 def sides(literal: Bind | Compare) -> tuple[Term, Term]:
@@ -173,7 +181,7 @@ def mentions(term: Term, name: str) -> bool:
 
 
 def forward(term: Term) -> bool:
-    """Whether a step is a figure that does not go back."""
+    """Whether a number is a figure that is not below zero."""
     return isinstance(term, Const) and isinstance(term.value, int | float) and term.value >= 0
 
 

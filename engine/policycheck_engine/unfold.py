@@ -1,5 +1,8 @@
-"""Programs with their simple definitions written out: an atom of a relation that one rule derives, and that
-does not need itself, becomes the body of that rule.
+"""Programs in a plainer form, for comparing them.
+
+Simple definitions are written out: an atom of a relation that one rule derives, and that does not need
+itself, becomes the body of that rule. A comparison that must not hold becomes the opposite one, and weeks and
+years become days and months.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from policycheck_engine.program import (
     Body,
     Call,
     Compare,
+    Comparison,
     Const,
     Either,
     Literal,
@@ -42,7 +46,7 @@ def unfolded(program: Program) -> Program:
     rules = []
     for rule in program.rules:
         body = unfolded_body(rule.body, simple, numbers, DEEPEST)
-        rules.append(replace(rule, body=body))
+        rules.append(replace(rule, body=tuple(plainer(x) for x in body)))
     return replace(program, rules=tuple(rules))
 
 
@@ -56,6 +60,36 @@ def unfolded_body(body: Body, simple: Mapping[str, Rule], numbers: Iterator[int]
         else:
             out.append(within(literal, lambda b: unfolded_body(b, simple, numbers, depth)))
     return tuple(out)
+
+
+OPPOSITE: dict[Comparison, Comparison] = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+BIGGER = {"add_weeks": ("add_days", 7), "add_years": ("add_months", 12)}
+
+
+def plainer(literal: Literal) -> Literal:
+    """A literal that says the same of the same values, known or not."""
+    match within(literal, lambda body: tuple(plainer(x) for x in body)):
+        case Not(body=(Compare(op=op, left=left, right=right),)) as outside:
+            return Compare(OPPOSITE[op], left, right, origin=outside.origin)
+        case Compare() as compare:
+            return replace(compare, left=plain_term(compare.left), right=plain_term(compare.right))
+        case Bind() as bind:
+            return replace(bind, term=plain_term(bind.term))
+        case other:
+            return other
+
+
+def plain_term(term: Term) -> Term:
+    """A term without weeks and years."""
+    if not isinstance(term, Call):
+        return term
+    args = tuple(plain_term(a) for a in term.args)
+    number = args[-1]
+    if term.function in BIGGER and isinstance(number, Const) and isinstance(number.value, int):
+        name, times = BIGGER[term.function]
+        return Call(name, (args[0], Const(number.value * times)), term.calendar, term.origin)
+    return replace(term, args=args)
 
 
 def instance(rule: Rule, atom: Atom, number: int) -> Body:
