@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -78,11 +79,11 @@ class Split:
     column: str
     parts: tuple[Part, ...]
 
-    def source(self, school: str, rows: Iterable[SplitRow]) -> Source:
-        """The rows of one school, in the order of parts and numbers, as records."""
-        rows = list(rows)
+    def source(self, school: str, rows: Callable[[], Iterable[SplitRow]]) -> Source:
+        """The rows of one school as records. They are fetched whenever they are needed, in the order of parts
+        and numbers, and are not all there at once."""
         tables = partial(tables_of_rows, self, rows)
-        return Source(self.folder, school=school, tables=tables, digest=rows_digest(self, rows))
+        return Source(self.folder, school=school, tables=tables, digest=rows_digest(self, rows()))
 
 
 def split_folder(folder: Path, model: RecordModel) -> Split | None:
@@ -278,11 +279,14 @@ def source_of_school(folder: Path, model: RecordModel, school: str) -> Source:
         raise RecordsError(problems)
     if school not in schools:
         raise UsageError(f"`{folder}` has no school `{school}`; {nearest(school, schools)}".rstrip("; "))
-    return split.source(school, rows)
+    return split.source(school, partial(iter, rows))
 
 
 def tables_of_rows(
-    split: Split, rows: list[SplitRow], model: RecordModel | None, only: set[str] | None = None
+    split: Split,
+    rows: Callable[[], Iterable[SplitRow]],
+    model: RecordModel | None,
+    only: set[str] | None = None,
 ) -> tuple[Raw, list[Problem]]:
     """The tables of one school.
 
@@ -291,13 +295,25 @@ def tables_of_rows(
     """
     raw: Raw = {}
     problems: list[Problem] = []
-    by_relation: dict[str, list[SplitRow]] = {}
-    for row in rows:
-        by_relation.setdefault(split.parts[row.part].relation, []).append(row)
-    for relation, its in by_relation.items():
+    for relation, its in groupby(rows(), key=lambda row: split.parts[row.part].relation):
         if only is None or relation in only:
-            add(raw, table_of_rows(split, relation, its, model), model, problems)
+            before = set(raw)
+            add(raw, table_of_rows(split, relation, list(its), model), model, problems)
+            if model is not None:
+                raw |= {name: in_columns(raw[name], model) for name in raw if name not in before}
     return raw, problems
+
+
+def in_columns(table: RawTable, model: RecordModel) -> RawTable:
+    """A table by its columns, which take less room than rows; as it is, when it has other fields."""
+    relation = model.relations[table.relation]
+    nested = {child.nested.name for child in model.children.get(table.relation, ()) if child.nested}
+    names = set().union(*table.rows)
+    if names - nested - set(relation.fields):
+        return table
+    columns = {name: [row.get(name) for row in table.rows] for name in relation.fields}
+    kept = frozenset(name for name in names if table.kept is None or name in table.kept)
+    return RawTable(table.relation, table.source, (), table.place, kept, table.bad, columns)
 
 
 def table_of_rows(split: Split, relation: str, rows: list[SplitRow], model: RecordModel | None) -> RawTable:
@@ -318,8 +334,10 @@ def table_of_rows(split: Split, relation: str, rows: list[SplitRow], model: Reco
             kept.update(name for name, v in value.items() if v is not None)
         made.append(value)
 
+    at = [(row.part, row.number) for row in rows]
+
     def place(i: int) -> str:
-        return split.parts[rows[i].part].place(rows[i].number)
+        return split.parts[at[i][0]].place(at[i][1])
 
     return RawTable(relation, split.parts[rows[0].part].source, made, place, frozenset(kept))
 

@@ -92,7 +92,7 @@ class Mixed:
 
     def open(self) -> Source:
         """Its records."""
-        return self.split.source(self.school, self.rows())
+        return self.split.source(self.school, self.rows)
 
 
 School = Apart | Mixed

@@ -2,7 +2,7 @@
 
     OUTPUT/schools/NAME.json     a school's result, as `run --format json` writes it
     OUTPUT/trust.json            the summary; it is there only when all schools are done
-    OUTPUT/.rows                 rows sorted by school, while it runs
+    OUTPUT/.rows                 the rows of mixed schools, a folder for each, while it runs
 
 A result that is there and still holds is kept, so a run that was interrupted goes on where it was.
 """

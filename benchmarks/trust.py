@@ -1,12 +1,12 @@
 """Measure many schools beside one, and reckon from that what a trust, an authority and a country need.
 
-    python benchmarks/schools.py [--runs 3] [--spark]     measure, and write figures and pages
-    python benchmarks/schools.py --pages                  write the pages from the figures that are there
-    python benchmarks/schools.py --check                  exit code 1 when a page is not what the figures give
+    python benchmarks/trust.py [--runs 3] [--spark]     measure, and write figures and pages
+    python benchmarks/trust.py --pages                  write the pages from the figures that are there
+    python benchmarks/trust.py --check                  exit code 1 when a page is not what the figures give
 
-The figures are in benchmarks/schools.json, the pages are benchmarks/schools.md and the marked part of
-docs/scale.md. Every figure is the median of the runs; only ratios within one page mean anything. Memory is
-that of all processes together, looked at every 20 ms.
+The figures are in benchmarks/trust.json, the pages benchmarks/trust.md and the marked part of docs/scale.md.
+Every figure is the median of the runs; only ratios within one page mean anything. Memory is that of all
+processes together, looked at every 20 ms.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from threading import Event, Thread
 from typing import Any
 
 from processes import ROOT, machine, run
-from schools_pages import MARK, page, reckoned
+from trust_pages import MARK, page, reckoned
 
 sys.path.insert(0, str(ROOT / "fixtures"))
 
-FIGURES = ROOT / "benchmarks" / "schools.json"
-PAGE = ROOT / "benchmarks" / "schools.md"
+FIGURES = ROOT / "benchmarks" / "trust.json"
+PAGE = ROOT / "benchmarks" / "trust.md"
 SCALE = ROOT / "docs" / "scale.md"
 SIZES = (2, 10, 50)
 COMMAND = [sys.executable, "-m", "policycheck", "run"]
@@ -74,13 +74,17 @@ def watched() -> Iterator[list[int]]:
         watcher.join()
 
 
-def measured(words: Sequence[object], before: Callable[[], None], runs: int) -> Figures:
-    """Medians of a command: seconds on the wall, of processors, and megabytes of all processes."""
+def measured(words: Sequence[object], before: Callable[[], None], runs: int, cold: bool = False) -> Figures:
+    """Medians of a command: seconds on the wall, of processors, and megabytes of all processes. A run before
+    them fills the cache, or `cold` gives each an empty one."""
     found = []
-    for _ in range(runs):
+    for turn in range(runs if cold else runs + 1):
         before()
-        with watched() as peak:
-            done = run([*COMMAND, *map(str, words)], limit=3600)
+        with watched() as peak, tempfile.TemporaryDirectory() as empty:
+            env = {"POLICYCHECK_CACHE": empty} if cold else {}
+            done = run([*COMMAND, *map(str, words)], env, limit=3600)
+        if turn == 0 and not cold:
+            continue
         assert done.code == 1, f"{words} ended with {done.code}"
         found.append({"wall": done.wall, "cpu": done.cpu, "peak": peak[0] / 2**20})
         print(".", end="", file=sys.stderr, flush=True)
@@ -91,16 +95,16 @@ def one_school(term: Path, policies: Path, work: Path, runs: int) -> Figures:
     """A school by itself, in a process that has its policy in the cache."""
     out = work / "one.json"
     words = [term, "--policy", policies, "--format", "json", "-o", out]
-    measured(words, lambda: None, 1)
     found = measured(words, lambda: None, runs)
+    cold = measured(words, lambda: None, runs, cold=True)
     form = json.loads(out.read_bytes())
     sizes = {"records": term.stat().st_size / 1e6, "result": out.stat().st_size / 1e6}
-    return {**found, **sizes, "rows": form["records"]["rows"]}
+    return {**found, **sizes, "cold": cold, "rows": form["records"]["rows"]}
 
 
 def measure(runs: int, spark: bool) -> Figures:
     """All figures."""
-    from trust import copy_policy, make_trust, mix, shipped_term, write_term
+    from schools import copy_policy, make_trust, mix, shipped_term, write_term
 
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -132,6 +136,7 @@ def measure(runs: int, spark: bool) -> Figures:
                 (folder / school.name).symlink_to(school)
             many[str(size)] = measured(trust(folder, "--jobs", 2), fresh, runs)
         last = work / f"of-{max(SIZES)}"
+        cold = measured(trust(last, "--jobs", 2), fresh, 1, cold=True)
         alone = measured(trust(last, "--jobs", 1), fresh, 1)
         again = measured(trust(last, "--jobs", 2), lambda: None, runs)
         mix(last, work / "mixed")
@@ -146,6 +151,7 @@ def measure(runs: int, spark: bool) -> Figures:
         "runs": runs,
         "one": ones,
         "many": many,
+        "cold": cold,
         "one_process": alone,
         "again": again,
         "mixed": mixed,
