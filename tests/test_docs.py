@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -20,6 +20,7 @@ from policycheck.policy import bodies
 from policycheck.policy.find import shipped
 from policycheck.records.model import load_model
 from policycheck.structure import schema, structure_problems
+from policycheck.waivers import Status
 from policycheck.yamlfile import load
 
 from tests.support import ROOT, Ran
@@ -191,34 +192,54 @@ def said_outside_code(text: str) -> str:
 class Shown:
     """A command that a page shows, with what it is said to print."""
 
-    page: Path
     command: str
     output: str
     code: int | None
 
 
-def shown() -> Iterator[Shown]:
-    """Every command in the console blocks of the pages."""
-    for page in PAGES:
-        for block in re.findall(r"(?ms)^```console\n(.*?)^```", page.read_text(encoding="utf-8")):
-            parts = re.split(r"(?m)^\$ ", block)[1:]
-            for part, after in zip(parts, [*parts[1:], ""], strict=True):
-                command, _, output = part.partition("\n")
-                if command.startswith("policycheck "):
-                    code = int(after.split("\n")[1]) if after.startswith("echo $?") else None
-                    yield Shown(page, command, output, code)
+RUN = ("policycheck", "cp", "cat", "sed")
+"""The commands of console blocks that are run, one after the other for each page."""
 
 
-@pytest.mark.parametrize("example", list(shown()), ids=lambda x: f"{page_name(x.page)}: {x.command}")
-def test_commands_print_what_the_pages_show(example: Shown, command: Callable[..., Ran]) -> None:
-    ran = command(*shlex.split(example.command)[1:])
-    printed = ran.out + ran.err
-    assert example.code in (None, ran.code)
-    lines = [pattern(line) for line in example.output.splitlines()]
-    fits = [bool(re.match("".join(lines[:n]), printed)) for n in range(1, len(lines) + 1)]
-    lost = [line for line, fit in zip(example.output.splitlines(), fits, strict=True) if not fit]
-    assert lost == [], f"this is what it printed:\n{printed}"
-    assert re.fullmatch("".join(lines), printed), f"it printed more than the page shows:\n{printed}"
+def shown(page: Path) -> Iterator[Shown]:
+    """Every command in the console blocks of a page."""
+    for block in re.findall(r"(?ms)^```console\n(.*?)^```", page.read_text(encoding="utf-8")):
+        parts = re.split(r"(?m)^\$ ", block)[1:]
+        for part, after in zip(parts, [*parts[1:], ""], strict=True):
+            command, _, output = part.partition("\n")
+            if command.split()[0] in RUN:
+                code = int(after.split("\n")[1]) if after.startswith("echo $?") else None
+                yield Shown(command, output, code)
+            else:
+                assert command == "echo $?", f"{page.name} shows `{command}`, which no test runs"
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """A folder in which commands may write, and see the project's files as if it were its root."""
+    for entry in ROOT.iterdir():
+        if not entry.name.startswith("."):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if list(shown(p))], ids=page_name)
+def test_commands_print_what_the_page_shows(page: Path, command: Callable[..., Ran], tmp_path: Path) -> None:
+    here = copy_of_the_project(tmp_path)
+    for example in shown(page):
+        words = shlex.split(example.command)
+        if words[0] == "policycheck":
+            ran = command(*words[1:], cwd=here)
+        else:
+            done = subprocess.run(words, cwd=here, capture_output=True, encoding="utf-8", check=False)
+            ran = Ran(done.returncode, done.stdout, done.stderr)
+        printed = ran.out + ran.err
+        said = f"$ {example.command}\nprinted:\n{printed}"
+        assert example.code in (None, ran.code), said
+        lines = [pattern(line) for line in example.output.splitlines()]
+        fits = [bool(re.match("".join(lines[:n]), printed)) for n in range(1, len(lines) + 1)]
+        lost = [line for line, fit in zip(example.output.splitlines(), fits, strict=True) if not fit]
+        assert lost == [], said
+        assert re.fullmatch("".join(lines), printed), f"more than the page shows: {said}"
 
 
 def pattern(line: str) -> str:
@@ -246,3 +267,15 @@ def test_yaml_can_be_read(block: str, tmp_path: Path) -> None:
     for key, name in (("relations", "records"), ("policy", "policy"), ("section", "section")):
         if isinstance(document.data, dict) and key in document.data:
             assert structure_problems(document, name) == []
+
+
+def test_every_key_of_the_settings_is_described() -> None:
+    code = said_in_code(read("using.md"))
+    words = dict.fromkeys(keys_of(schema("settings")))
+    assert [word for word in words if not re.search(rf"(?<!\w){word}(?!\w)", code)] == []
+
+
+def test_every_status_of_a_waiver_is_described() -> None:
+    statuses = schema("findings")["properties"]["waivers"]["items"]["properties"]["status"]["enum"]
+    assert tuple(statuses) == get_args(Status)
+    assert [status for status in statuses if f"`{status}`" not in read("using.md")] == []

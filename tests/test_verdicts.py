@@ -26,7 +26,7 @@ CASES: list[dict[str, Any]] = load(HERE / "changes.yaml", []).data
 @pytest.fixture(scope="module")
 def library() -> Policy:
     """A policy with one rule, `loans.1`, over the library of the conformance cases."""
-    return load_policy(HERE / "library", load_model(ROOT / "tests" / "cases" / "records.yaml"))
+    return load_policy(HERE / "hand", load_model(ROOT / "tests" / "cases" / "records.yaml"))
 
 
 def changed(policy: Policy, data: Mapping[str, Any], case: Mapping[str, Any]) -> Policy:

@@ -4,14 +4,21 @@
     result.findings          every outcome but met and not applicable, worst first
     result.as_json()         the versioned public form
 
-Errors are PolicycheckError; RecordsError and PolicyError hold all problems that were found.
+Errors are PolicycheckError; RecordsError, PolicyError and SettingsError hold all problems that were found.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from policycheck.errors import PolicycheckError, PolicyError, Problem, RecordsError, UsageError
+from policycheck.errors import (
+    PolicycheckError,
+    PolicyError,
+    Problem,
+    RecordsError,
+    SettingsError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from policycheck.findings import Finding
@@ -24,6 +31,7 @@ __all__ = [
     "Problem",
     "RecordsError",
     "Result",
+    "SettingsError",
     "UsageError",
     "run",
 ]

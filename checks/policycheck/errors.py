@@ -2,8 +2,11 @@
 
     PolicycheckError          whatever a user can cause; every command turns it into exit code 2
     ├── UsageError            a command or a call asks for what cannot be
+    ├── DisagreementError     two evaluators do not derive the same
     ├── PolicyError           a policy folder or record model is wrong; holds all its problems
-    └── RecordsError          the records are wrong; holds all their problems
+    ├── SettingsError         a school's settings file is wrong; holds all its problems
+    ├── RecordsError          the records are wrong; holds all their problems
+    └── AnswersError          a questionnaire that came back is wrong; holds all its problems
 
 A problem names the file, the place in it, what is wrong in the user's own words, and how to mend it.
 """
@@ -42,8 +45,14 @@ class UsageError(PolicycheckError):
     """A command or a call asks for what cannot be."""
 
 
+class DisagreementError(PolicycheckError):
+    """Two evaluators do not derive the same from these records, so that nothing can be said of them."""
+
+
 class ProblemsError(PolicycheckError):
-    """All the problems that were found in some input."""
+    """All the problems that were found in some input, and what came of it."""
+
+    upshot = "nothing was judged"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -54,8 +63,18 @@ class PolicyError(ProblemsError):
     """A policy folder or a record model is wrong."""
 
 
+class SettingsError(ProblemsError):
+    """A school's settings file is wrong."""
+
+
 class RecordsError(ProblemsError):
     """The records are wrong."""
+
+
+class AnswersError(ProblemsError):
+    """A questionnaire that came back is wrong."""
+
+    upshot = "no answer was taken"
 
 
 def shown_path(path: Path) -> str:

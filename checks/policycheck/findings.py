@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import groupby
 
-from policycheck_engine import Aggregate, Atom, Body, Call, Program, Rule, Term, Value
+from policycheck_engine import Value
 from policycheck_engine.norms import Judged, Judgement, Norm
-from policycheck_engine.program import terms, walk
 
-from policycheck.messages import filled, written
-from policycheck.policy.compile import Compiled
-from policycheck.policy.model import Outcome, RuleText, Severity
+from policycheck.messages import filled, listed, moment, written
+from policycheck.policy.attested import ANSWERS, SIGNED, signers
+from policycheck.policy.model import Outcome, Policy, RuleText, Severity
+from policycheck.policy.ready import Ready
 from policycheck.records.check import Table, Tables
+from policycheck.waivers import Claim, covering
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor")
 LOUDEST_FIRST: tuple[Outcome, ...] = (
@@ -39,10 +41,25 @@ class RecordPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """A signed answer that counts: the key of the attestation, who signed in which role, and the day."""
+
+    id: str
+    answer: str
+    by: str
+    role: str
+    on: str
+
+    def __str__(self) -> str:
+        return f"{self.by} ({self.role.replace('_', ' ')}, {moment(self.on)})"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One outcome that is neither met nor not applicable.
 
     `cases` counts the cases of the subject by outcome; `missing` names what an undecided one lacks.
+    `signatures` are the signed answers on file; when it `contradicts` them, its records speak against a yes.
     """
 
     id: str
@@ -57,6 +74,8 @@ class Finding:
     remedy: str
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    contradicts: bool = False
     cases: Mapping[str, int] = field(default_factory=dict)
     order: tuple[int, ...] = ()
 
@@ -82,17 +101,17 @@ class RuleResult:
 
 
 def findings_of(
-    compiled: Compiled, judgements: list[Judgement], tables: Tables
+    ready: Ready, judgements: Sequence[Judgement], tables: Tables, waivers: Sequence[Claim] = ()
 ) -> tuple[list[RuleResult], list[Finding]]:
-    """The result of each rule, and its findings."""
-    maker = _Maker(compiled, tables)
+    """The result of each rule, and its findings; `waivers` are those that were judged with."""
+    maker = _Maker(ready, tables, waivers)
     results, findings = [], []
     for position, judgement in enumerate(judgements):
-        rule = compiled.policy.rules[judgement.norm.rule]
+        rule = ready.policy.rules[judgement.norm.rule]
         outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
         for subject in judgement.others:
             outcome = outcome_of(rule, subject)
-            if outcome == "undecided" and rule.data.get("quiet"):
+            if outcome == "undecided" and rule.data.get("contradicts"):
                 continue
             outcomes[outcome] += 1
             findings.append(maker.finding(rule, judgement.norm, subject, outcome, position))
@@ -101,9 +120,44 @@ def findings_of(
     return results, findings
 
 
+def finding_id(policy: Policy, rule: str, subject: Mapping[str, Value]) -> str:
+    """The id of a finding, made of what it is about and not of how it came out."""
+    key = ",".join(f"{k}={'?' if v is None else v}" for k, v in subject.items())
+    return f"{policy.id}:{rule}:{key}"
+
+
 def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
     """A failure is a breach, advice or a missed criterion, as the rule says."""
     return rule.outcome if judged.outcome == "breach" else judged.outcome
+
+
+def signatures(judged: Judged) -> list[Signature]:
+    """The signed answers about the subject of an attested clause, by answer and day."""
+    parts = [f"{part.name}_{SIGNED}" for part in fields(Signature)]
+    found = {Signature(*(str(row[part]) for part in parts)) for _, row in judged.notes}
+    return sorted(found, key=lambda s: (ANSWERS.index(s.answer), s.on, s.by, s.role, s.id))
+
+
+def answers_in_words(signed: Iterable[Signature]) -> list[str]:
+    """Who gave each answer: "yes by T04 (teacher, 15 July 2021)"."""
+    return [
+        f"{answer.replace('_', ' ')} by {listed(map(str, those))}"
+        for answer, those in groupby(signed, key=lambda s: s.answer)
+    ]
+
+
+def signed_in_words(signed: Iterable[Signature]) -> str:
+    """The one answer that was signed, or those that differ."""
+    answers = answers_in_words(signed)
+    return f"The signatures differ, {'; '.join(answers)}" if len(answers) > 1 else f"Signed {answers[0]}"
+
+
+def unsigned(rule: RuleText, signed: list[Signature]) -> str:
+    """Whose signature is wanted, and what is signed already."""
+    roles = {s.role for s in signed}
+    wanted = signers(group for group in rule.data["groups"] if roles.isdisjoint(group))
+    so_far = f"; so far {', '.join(answers_in_words(signed))}" if signed else ""
+    return f"no signature of {wanted} that counts is on file (within the term, a yes with evidence){so_far}"
 
 
 def _named(rule: RuleText, verdict: str) -> str:
@@ -111,51 +165,62 @@ def _named(rule: RuleText, verdict: str) -> str:
 
 
 class _Maker:
-    def __init__(self, compiled: Compiled, tables: Tables) -> None:
-        self.compiled, self.tables = compiled, tables
-        self.cones: dict[str, Cone] = {}
+    def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
+        self.ready, self.tables, self.waivers = ready, tables, waivers
         self.indexes: dict[str, dict[Value, int]] = {}
-        self.constants = compiled.values
+        self.keys: dict[str, list[int]] = {}
+        self.linked: dict[str, Mapping[str, tuple[str, Mapping[Value, int]]]] = {}
+        self.constants = ready.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
-        policy = self.compiled.policy
-        key = ",".join(f"{k}={'?' if v is None else v}" for k, v in judged.subject.items())
         severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
-        records = list(self.records(norm, judged))
-        missing = tuple(self.missing(norm, judged, records)) if outcome == "undecided" else ()
+        signed = signatures(judged) if rule.attested else []
+        records = list(self.records(norm, judged, signed))
+        missing = tuple(self.missing(rule, norm, judged, records, signed)) if outcome == "undecided" else ()
         loudness = (LOUDEST_FIRST.index(outcome), SEVERITIES.index(severity), position)
         return Finding(
-            id=f"{policy.id}:{rule.id}:{key}",
+            id=finding_id(self.ready.policy, rule.id, judged.subject),
             rule=rule.id,
             clauses=rule.clauses,
             outcome=outcome,
             severity=severity,
             binds=rule.binds,
             subject=judged.subject,
-            message=self.message(rule, norm, judged, outcome, missing),
-            records=tuple(
-                RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
-                for r, i in records
-            ),
+            message=self.message(rule, judged, outcome, missing, signed),
+            records=tuple([self.place(relation, index) for relation, index in records]),
             remedy=self.remedy(rule, judged, outcome),
-            notes=tuple(
-                dict.fromkeys(
-                    filled(rule.data["notes"][i]["say"], [row], self.constants) for i, row in judged.notes
-                )
-            ),
+            notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
             missing=missing,
+            signatures=tuple(signed),
+            contradicts=bool(rule.data.get("contradicts")),
             cases={_named(rule, v): n for v, n in sorted(judged.cases.items())},
             order=loudness,
         )
 
     def remedy(self, rule: RuleText, judged: Judged, outcome: Outcome) -> str:
-        if outcome == "undecided" and not rule.attested:
-            return "Record what is missing, then run again."
+        if outcome == "undecided":
+            return str(rule.data.get("to_sign", "Record what is missing, then run again."))
         rows = judged.shown or judged.decisive or [judged.subject]
         return filled(str(rule.data.get("remedy", "")), rows, self.constants)
 
+    def notes(self, rule: RuleText, judged: Judged, outcome: Outcome) -> Iterator[str]:
+        for i, row in () if rule.attested else judged.notes:
+            yield filled(rule.data["notes"][i]["say"], [row], self.constants)
+        if outcome != "excused" and judged.accepted:
+            yield " ".join(["Part of it is waived.", *self.waived(rule, judged)])
+
+    def waived(self, rule: RuleText, judged: Judged) -> Iterator[str]:
+        """Who accepted it, and until when."""
+        for w in covering(self.waivers, rule, judged.accepted, self.ready.setting.as_of):
+            yield f"Accepted until {moment(str(w.expires))} by {w.approved_by.strip()} (waiver {w.id})."
+
     def message(
-        self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, missing: tuple[str, ...]
+        self,
+        rule: RuleText,
+        judged: Judged,
+        outcome: Outcome,
+        missing: tuple[str, ...],
+        signed: list[Signature],
     ) -> str:
         if outcome == "undecided":
             subject = ", ".join(f"{k} {v}" for k, v in judged.subject.items() if v is not None)
@@ -165,57 +230,73 @@ class _Maker:
                 if missing
                 else (f"The records cannot tell{about}.")
             )
-        text = written(str(rule.data["message"]), judged, self.constants)
-        if outcome == "excused" and "excuse_note" in rule.data:
+        constants = {**self.constants, "signatures": signed_in_words(signed)} if signed else self.constants
+        text = written(str(rule.data["message"]), judged, constants)
+        by_policy = len(judged.decisive) > len(judged.accepted)
+        if outcome == "excused" and by_policy and "excuse_note" in rule.data:
             text += " " + written(str(rule.data["excuse_note"]), judged, self.constants)
+        if outcome == "excused":
+            text += "".join(f" {says}" for says in self.waived(rule, judged))
         if outcome == "explained":
             text += f" Clause {rule.data['explained_by']['clause']} comes first."
         return text
 
     # The records a finding rests on
 
-    def records(self, norm: Norm, judged: Judged) -> Iterator[tuple[str, int]]:
+    def records(self, norm: Norm, judged: Judged, signed: Iterable[Signature]) -> Iterator[tuple[str, int]]:
         """The rows whose key is a value of the finding's variables, in relations that the rule reads."""
-        domains = self.domains(norm)
-        cone = self.cone(norm)
+        links = self.links(norm)
         seen: set[tuple[str, int]] = set()
         shown = [] if judged.outcome == "undecided" else judged.shown
-        for row in [judged.subject, *shown, *judged.decisive]:
+        attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
+        for row in [judged.subject, *shown, *judged.decisive, *attestations]:
             for name, value in row.items():
-                relation = domains.get(name)
-                if relation is None or relation not in cone.relations or value is None:
+                if name not in links or value is None:
                     continue
-                index = self.index(relation).get(value)
+                relation, rows = links[name]
+                index = rows.get(value)
                 if index is not None and (relation, index) not in seen:
                     seen.add((relation, index))
                     yield relation, index
                     if len(seen) >= RECORDS_SHOWN:
                         return
 
-    def key(self, relation: str, index: int) -> str:
+    def place(self, relation: str, index: int) -> RecordPlace:
         table = self.tables[relation]
-        fields = self.compiled.policy.model.relations[relation].key
-        return ",".join(str(table.rows[index][table.relation.index(f)]) for f in fields)
+        if relation not in self.keys:
+            fields = self.ready.policy.model.relations[relation].key
+            self.keys[relation] = [table.relation.index(f) for f in fields]
+        row = table.rows[index]
+        id_ = ",".join([str(row[place]) for place in self.keys[relation]])
+        return RecordPlace(relation, id_, table.source, table.places(index))
 
-    def domains(self, norm: Norm) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name in norm.relations():
-            relation = self.compiled.program.relations[name]
-            found |= {c.name: c.domain for c in relation.columns if c.domain}
-        return found
+    def links(self, norm: Norm) -> Mapping[str, tuple[str, Mapping[Value, int]]]:
+        """The variables of a norm that identify a row which the rule reads: its relation, and where it is."""
+        if norm.rule not in self.linked:
+            cone = self.ready.cones[norm.rule]
+            domains = {name: r for name, r in cone.domains.items() if r in cone.relations}
+            self.linked[norm.rule] = {name: (r, self.index(r)) for name, r in domains.items()}
+        return self.linked[norm.rule]
 
     def index(self, relation: str) -> dict[Value, int]:
         if relation not in self.indexes:
             table: Table = self.tables[relation]
-            place = table.relation.index(self.compiled.policy.model.relations[relation].key[0])
+            place = table.relation.index(self.ready.policy.model.relations[relation].key[0])
             self.indexes[relation] = {row[place]: i for i, row in enumerate(table.rows)}
         return self.indexes[relation]
 
     # What an undecided finding lacks
 
-    def missing(self, norm: Norm, judged: Judged, records: list[tuple[str, int]]) -> Iterator[str]:
+    def missing(
+        self,
+        rule: RuleText,
+        norm: Norm,
+        judged: Judged,
+        records: list[tuple[str, int]],
+        signed: list[Signature],
+    ) -> Iterator[str]:
         """What the records lack: fields of these very rows, or relations, or fields with gaps."""
-        cone = self.cone(norm)
+        cone = self.ready.cones[norm.rule]
         found = False
         for relation, index in records:
             table = self.tables[relation]
@@ -234,7 +315,7 @@ class _Maker:
                 yield f"rows of `{relation}` were left out"
         if norm.unanswered is not None and not found:
             found = True
-            yield "no signature that counts is on file (right role, within the term, with evidence)"
+            yield unsigned(rule, signed)
         if found:
             return
         for relation, name in sorted(cone.columns):
@@ -243,60 +324,3 @@ class _Maker:
             gaps = sum(row[place] is None for row in table.rows)
             if gaps:
                 yield f"`{name}` of {relation} is not recorded in {gaps:,} row{'s' if gaps > 1 else ''}"
-
-    def cone(self, norm: Norm) -> Cone:
-        if norm.rule not in self.cones:
-            self.cones[norm.rule] = cone_of(self.compiled.program, norm)
-        return self.cones[norm.rule]
-
-
-@dataclass(frozen=True, slots=True)
-class Cone:
-    """The base relations that a rule reads, directly or through definitions, and the fields of them."""
-
-    relations: frozenset[str]
-    columns: frozenset[tuple[str, str]]
-
-
-def cone_of(program: Program, norm: Norm) -> Cone:
-    """What a norm rests on."""
-    heads = program.heads
-    queue, seen = list(norm.relations()), set(norm.relations())
-    relations: set[str] = set()
-    columns: set[tuple[str, str]] = set()
-    while queue:
-        name = queue.pop()
-        for rule in heads.get(name, ()):
-            relations |= {program.calendars[c].relation for c in calendars_in(rule)}
-            for atom in _atoms(rule.body):
-                if atom.relation not in heads:
-                    relations.add(atom.relation)
-                    columns |= {(atom.relation, column) for column, _ in atom.args}
-                elif atom.relation not in seen:
-                    seen.add(atom.relation)
-                    queue.append(atom.relation)
-    return Cone(frozenset(relations), frozenset(columns))
-
-
-def calendars_in(rule: Rule) -> Iterator[str]:
-    """The calendars that a rule counts by."""
-    for literal in walk(rule.body):
-        if isinstance(literal, Aggregate) and literal.unit not in (None, "days", "weeks"):
-            yield str(literal.unit)
-        for term in terms(literal):
-            yield from calendars_of(term)
-
-
-def calendars_of(term: Term) -> Iterator[str]:
-    """The calendars that a term counts by."""
-    if isinstance(term, Call):
-        if term.calendar is not None:
-            yield term.calendar
-        for arg in term.args:
-            yield from calendars_of(arg)
-
-
-def _atoms(body: Body) -> Iterator[Atom]:
-    for literal in walk(body):
-        if isinstance(literal, Atom):
-            yield literal

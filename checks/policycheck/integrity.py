@@ -5,16 +5,18 @@ They are written in the rule language, in records.yaml; each names the relation 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from policycheck_engine import Value
 from policycheck_engine.norms import Judgement
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import Problem
 from policycheck.messages import written
 from policycheck.policy.model import Definition, Policy, RuleText
 from policycheck.records.check import Table, Tables, without_rows
-from policycheck.records.model import RecordModel
+from policycheck.records.model import NO_MODEL, RecordModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,13 @@ class WrongRow(Problem):
 
 def integrity_policy(model: RecordModel) -> Policy:
     """The checks as the rules of a policy of their own."""
+    key = key_of("checks", text_of([model.document.file]))
+    policy = kept(key, lambda: replace(read_checks(model), model=NO_MODEL))
+    return replace(policy, model=model, key=key)
+
+
+def read_checks(model: RecordModel) -> Policy:
+    """The checks as the model's file has them now."""
     integrity = model.document.data.get("integrity") or {}
     root = model.document.root / "integrity"
     definitions = {}
@@ -60,7 +69,7 @@ def integrity_policy(model: RecordModel) -> Policy:
     )
 
 
-def integrity_problems(policy: Policy, judgements: list[Judgement], tables: Tables) -> list[WrongRow]:
+def integrity_problems(policy: Policy, judgements: Sequence[Judgement], tables: Tables) -> list[WrongRow]:
     """A problem for each subject of a check that fails for certain."""
     out: list[WrongRow] = []
     for judgement in judgements:

@@ -10,31 +10,38 @@ findings of what was judged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Relation, Row, Value, canonical, nearest, readings
-from policycheck_engine.norms import Judgement, judge
+from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
+from policycheck_engine.memory import no_collection
+from policycheck_engine.norms import Facts, Judgement, judge
 from policycheck_engine.readings import possible
-from policycheck_engine.strata import needed
 
+from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.compile import Compiled, Setting, compile_policy
-from policycheck.policy.find import Pack, find_pack, shipped
+from policycheck.policy.find import Pack, find_pack, folder_of_packs, pack_of, packs
 from policycheck.policy.load import load_policy, model_of
-from policycheck.policy.model import Policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import Ready, made_ready
 from policycheck.records.check import Tables, check_records
-from policycheck.records.model import RecordModel, load_model
+from policycheck.records.model import RecordModel
 from policycheck.records.read import Raw, Source, open_records, read_records
+from policycheck.records.split import source_of_school
+from policycheck.register import Entry, Judging, register
+from policycheck.settings import NOTHING_SET, SettingsFile, checked_parameters, read_settings, settings_for
+from policycheck.waivers import Claim, accepting
 
-MEMORY_ROWS = 500_000
+MEMORY_ROWS = 1_000_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
 
 Progress = Callable[[str], None]
+Window = tuple[str | None, str | None, Path]
+"""A version in force: its first day, the first day of the next, and its folder."""
 Evaluate = Callable[..., dict[str, set[Row]]]
 
 
@@ -52,12 +59,48 @@ class RecordsInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a run, as it was asked: enough to ask it again."""
+
+    records: str
+    policy: str | None = None
+    as_of: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    keep_going: bool = False
+    settings: str | None = None
+    school: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Records as they were read and as tables, and the versions of the policy that some day of them falls
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate, `second`
+    what is to check it."""
+
+    source: Source
+    raw: Raw
+    tables: Tables
+    info: RecordsInfo
+    policies: list[tuple[Policy, str | None, str | None]]
+    engine: str
+    second: str | None = None
+
+    @property
+    def current(self) -> Policy:
+        """The version in force at the as-of date."""
+        return self.policies[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run found.
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
-    but met and not applicable, worst first.
+    but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
+    `engine` is what evaluated, `cross_checked` what derived the same; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -65,6 +108,10 @@ class Result:
     records: RecordsInfo
     rules: tuple[RuleResult, ...]
     findings: tuple[Finding, ...]
+    asked: Asked
+    engine: str
+    cross_checked: str | None = None
+    waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,65 +122,90 @@ class Result:
         return result_as_json(self)
 
 
+@no_collection()
 def run(
-    path: str | Path,
+    path: str | Path | Source,
     policy: str | None = None,
     *,
+    school: str | None = None,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
+    settings: str | Path | None = None,
     engine: str = "auto",
+    cross_check: str | None = None,
+    unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
     """Judge the records of a term.
 
     path        a term.json, or a folder with one NDJSON, CSV or Parquet file for each relation
-    policy      id, id@version or folder; else the one for the school that the records name
+    policy      id, id@version or folder; else, or in a folder of policies, the one for the school that the
+                records name
+    school      which one, in a folder whose files hold several
     as_of       the day up to which the records are judged, ISO; else the end of the term
+    as_if_in_force  judge every day by the newest version, even those before it comes into force
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
-    engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    settings    the school's own file: values for parameters, which `parameters` come before, and waivers
+    engine      what evaluates: memory, duckdb, durable, naive, or auto, which chooses by the number of rows
+    cross_check a second one, which must derive the same; auto: durable where it is installed, else duckdb
+    unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError and PolicyError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found,
+    and DisagreementError what only one of two engines derives.
     """
-    path = Path(path)
-    progress("reading")
-    source = open_records(path)
-    pack = find_pack(policy, None if policy else school_named(source))
-    model = model_of(pack.versions[-1][1])
-    raw, problems = read_records(source, model)
-    progress("checking")
-    tables, found = check_records(raw, model)
-    problems += found
-    if problems and not keep_going:
-        raise RecordsError(problems)
-    info = records_info(raw, tables, model, as_of, path, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
-    progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model), first, until) for first, until, folder in windows]
-    current = policies[-1][0]
-    refuse_other_school(current, info)
-    need_as_of([p for p, _, _ in policies], info, model)
-    chosen = chosen_rules(current, sections, only)
-    overridden = checked_parameters(current, parameters or {})
-    compiled = [
-        (
-            version,
-            compiled_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current),
-        )
+    own = None if settings is None else read_settings(Path(settings))
+    records = prepared(
+        path,
+        policy,
+        school=school,
+        as_of=as_of,
+        as_if_in_force=as_if_in_force,
+        keep_going=keep_going,
+        engine=engine,
+        cross_check=cross_check,
+        unfinished=unfinished,
+        progress=progress,
+    )
+    asked = Asked(
+        records=records.source.path.as_posix(),
+        policy=policy,
+        as_of=as_of,
+        parameters=dict(parameters or {}),
+        sections=tuple(sections),
+        only=tuple(only),
+        keep_going=keep_going,
+        settings=None if settings is None else Path(settings).as_posix(),
+        school=records.source.school,
+    )
+    return judged(records, asked, own, progress)
+
+
+@no_collection()
+def judged(
+    records: Prepared, asked: Asked, own: SettingsFile | None = None, progress: Progress = lambda stage: None
+) -> Result:
+    """The result of records that are prepared, with the school's own settings if it has any."""
+    tables, info, policies, current = records.tables, records.info, records.policies, records.current
+    chosen = chosen_rules(current, asked.sections, asked.only)
+    set_ = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    overridden = {**set_.parameters, **checked_parameters(current, asked.parameters)}
+    ready = [
+        ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [(version, c, evaluate(c, tables, engine)) for version, c in compiled]
+    judgings = [judged_by(version, tables, records.engine, set_.waivers, records.second) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for _, c, norms in reversed(judged):
-        made, more = findings_of(c, norms, tables)
+    for judging in reversed(judgings):
+        made, more = findings_of(judging.ready, judging.judgements, tables, set_.waivers)
         results = merged(results, made)
         findings += more
     findings.sort(key=lambda f: f.order)
@@ -143,30 +215,120 @@ def run(
         records=info,
         rules=tuple(results),
         findings=tuple(findings),
+        asked=asked,
+        engine=records.engine,
+        cross_checked=records.second,
+        waivers=register(set_.waivers, judgings, tables),
         overridden=overridden,
-        hashes=hashes(path, policies),
+        hashes={
+            **hashes(records.source, [p for p, _, _ in policies]),
+            **({"settings": own.sha256} if own else {}),
+        },
     )
 
 
+def prepared(
+    path: str | Path | Source,
+    policy: str | Policy | None = None,
+    *,
+    school: str | None = None,
+    as_of: str | None = None,
+    as_if_in_force: bool = False,
+    keep_going: bool = False,
+    engine: str = "auto",
+    cross_check: str | None = None,
+    unfinished: bool = False,
+    progress: Progress = lambda stage: None,
+) -> Prepared:
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`.
+
+    The policy can be one that is loaded already.
+    """
+    progress("reading")
+    if isinstance(policy, Policy):
+        source = path if isinstance(path, Source) else open_records(Path(path))
+        pack, model, loaded = pack_of(policy), policy.model, {policy.folder: policy}
+    else:
+        source = path if isinstance(path, Source) else opened(Path(path), policy, school)
+        pack = pack_for(source, policy)
+        model, loaded = model_of(pack.versions[-1][1]), {}
+    raw, tables, problems = read_and_checked(source, model, progress)
+    engine = chosen_engine(engine, tables)
+    second = second_engine(cross_check, engine)
+    if problems and not keep_going:
+        raise RecordsError(problems)
+    info = records_info(raw, tables, model, as_of, source.school, problems)
+    info = checked_whole(info, model, tables, keep_going, engine, second)
+    progress("compiling")
+    if as_if_in_force:
+        windows: list[Window] = [(None, None, pack.versions[-1][1])]
+    else:
+        windows = versions_in_force(pack, info, tables, model)
+    policies = [
+        (loaded.get(folder) or load_policy(folder, model, unfinished), first, until)
+        for first, until, folder in windows
+    ]
+    refuse_other_school(policies[-1][0], info)
+    need_as_of([p for p, _, _ in policies], info, model)
+    return Prepared(source, raw, tables, info, policies, engine, second)
+
+
+def opened(path: Path, policy: str | None, school: str | None) -> Source:
+    """The records at a path, or those of one school there."""
+    if school is None:
+        return open_records(path)
+    return source_of_school(path, frame_model(policy), school)
+
+
+def frame_model(policy: str | None) -> RecordModel:
+    """The record model by whose frame records tell their school, before the policy is found by it."""
+    folder = folder_of_packs(policy)
+    pack = find_pack(policy, None) if folder is None else next(packs(folder))
+    return model_of(pack.versions[-1][1])
+
+
+def pack_for(source: Source, policy: str | None) -> Pack:
+    """The policy that is meant, or else the one for the school that the records name."""
+    by_school = folder_of_packs(policy) is not None
+    return find_pack(policy, school_named(source, frame_model(policy)) if by_school else None)
+
+
+def read_and_checked(
+    source: Source, model: RecordModel, progress: Progress
+) -> tuple[Raw, Tables, list[Problem]]:
+    """The records and their tables, and all that is wrong with them. They are read by their types first,
+    which is fast; if anything is amiss, a second time, by what tells where and why."""
+    typed = source.typed(model)
+    if typed is not None:
+        progress("checking")
+        tables, problems = check_records(typed, model)
+        if not problems:
+            return typed, tables, []
+    raw, problems = read_records(source, model)
+    progress("checking")
+    tables, found = check_records(raw, model)
+    return raw, tables, problems + found
+
+
 def checked_whole(
-    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str
+    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str, second: str | None
 ) -> RecordsInfo:
     """The records after the checks of their model: RecordsError, or what is wrong as left out."""
     checks = integrity_policy(model)
     if not checks.rules:
         return info
     base = {name: table.relation for name, table in tables.items()}
-    compiled = compile_policy(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(compiled, tables, engine), tables)
+    ready = made_ready(checks, base, Setting(info.as_of, {}))
+    problems = integrity_problems(checks, evaluate(ready, tables, engine, second), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
     return replace(info, left_out=(*info.left_out, *problems))
 
 
-def compiled_version(
+def ready_version(
     version: Policy, tables: Tables, setting: Setting, chosen: set[str], current: Policy
-) -> Compiled:
+) -> Ready:
     """A version with the rules it judges by; one that is no longer in force judges dated rules alone."""
     base = {name: table.relation for name, table in tables.items()}
     rules = [
@@ -176,7 +338,7 @@ def compiled_version(
         and (version is current or "dated" in rule.data)
     ]
     whole = version is current and len(rules) == len(version.rules)
-    return compile_policy(version, base, setting, None if whole else rules)
+    return made_ready(version, base, setting, None if whole else rules)
 
 
 def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleResult]:
@@ -187,34 +349,39 @@ def merged(results: list[RuleResult], earlier: list[RuleResult]) -> list[RuleRes
     return list(found.values())
 
 
-def school_named(source: Source) -> str | None:
+def school_named(source: Source, model: RecordModel) -> str | None:
     """The school that the records name in their frame, if they do."""
-    model = load_model(shipped() / "records.yaml")
+    if source.school is not None:
+        return source.school
     frame = model.frame.school
-    raw, _ = read_records(source, None, {frame["relation"]} if frame else set())
-    table = raw.get(frame["relation"]) if frame else None
-    if frame is None or table is None or not table.rows:
+    if frame is None:
         return None
-    value = table.rows[0].get(frame["field"])
+    raw = source.typed(model) or read_records(source, None, {frame["relation"]})[0]
+    value = raw[frame["relation"]].first(frame["field"]) if frame["relation"] in raw else None
     return str(value) if value is not None else None
 
 
 def records_info(
-    raw: Raw, tables: Tables, model: RecordModel, as_of: str | None, path: Path, problems: list[Problem]
+    raw: Raw,
+    tables: Tables,
+    model: RecordModel,
+    as_of: str | None,
+    school: str | None,
+    problems: list[Problem],
 ) -> RecordsInfo:
-    """The school, the term under test and the as-of date of the records."""
+    """The school, the term under test and the as-of date of the records; `school` when that is known."""
     if as_of is not None:
         try:
             as_of = str(canonical(as_of, "date"))
         except ValueError as error:
             raise UsageError(f"`{as_of}` is no as-of date: write {error}") from None
-    school = name = term = None
+    name = term = None
     if model.frame.school:
         rows = rows_as_mappings(tables, model.frame.school["relation"])
         if len(rows) > 1:
             raise UsageError("the records are of more than one school; give one file or folder for each")
         if rows:
-            school = rows[0][model.frame.school["field"]]
+            school = str(rows[0][model.frame.school["field"]])
             name = rows[0].get(model.frame.school.get("name", ""))
     if model.frame.term:
         starts, ends, id_ = (model.frame.term[k] for k in ("starts", "ends", "id"))
@@ -228,7 +395,7 @@ def records_info(
             term = latest[id_]
             as_of = as_of or (str(latest[ends]) if latest[ends] is not None else None)
     return RecordsInfo(
-        school=None if school is None else str(school),
+        school=school,
         school_name=None if name is None else str(name),
         term=None if term is None else str(term),
         as_of=as_of,
@@ -244,9 +411,7 @@ def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
     return [dict(zip(table.relation.names, row, strict=True)) for row in table.rows]
 
 
-def versions_in_force(
-    pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel
-) -> list[tuple[str | None, str | None, Path]]:
+def versions_in_force(pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel) -> list[Window]:
     """The versions that some day of the term falls under: first day, first day of the next, folder.
 
     A pack of one version judges all days from the one it comes into force.
@@ -263,7 +428,7 @@ def versions_in_force(
         frame = model.frame.term
         rows = rows_as_mappings(tables, frame["relation"])
         start = next((str(r[frame["starts"]]) for r in rows if r[frame["id"]] == info.term), None)
-    out: list[tuple[str | None, str | None, Path]] = []
+    out: list[Window] = []
     for i, (version, folder) in enumerate(pack.versions):
         until = pack.versions[i + 1][0] if i + 1 < len(pack.versions) else None
         if info.as_of is not None and version > info.as_of:
@@ -290,7 +455,7 @@ def needs_as_of(policy: Policy) -> bool:
     """Whether anything in a policy looks at the as-of date."""
     if any(rule.attested for rule in policy.rules.values()):
         return True
-    return any("$as_of" in file.read_text(encoding="utf-8") for file in policy.folder.glob("*.yaml"))
+    return policy.uses_as_of
 
 
 def refuse_other_school(policy: Policy, info: RecordsInfo) -> None:
@@ -327,55 +492,67 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def checked_parameters(policy: Policy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The overriding values, each of its parameter's kind."""
-    out: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in policy.parameters:
-            hint = nearest(name, policy.parameters)
-            raise UsageError(f"`{policy.id}` has no parameter `{name}`; {hint}".rstrip("; "))
-        out[name] = fitting(name, value, policy.parameters[name].value, policy.parameters[name].one_of)
-    return out
-
-
-def fitting(name: str, value: Any, usual: Any, choices: tuple[Any, ...]) -> Any:
-    """A value given for a parameter, as a value of the same kind as its usual one."""
-    if isinstance(usual, list):
-        return value if isinstance(value, list) else [v.strip() for v in str(value).split(",")]
-    try:
-        if isinstance(usual, bool):
-            value = {"true": True, "false": False}.get(str(value).lower(), value)
-            if not isinstance(value, bool):
-                raise ValueError
-        elif isinstance(usual, int | float):
-            number = float(value)
-            value = int(number) if number.is_integer() and isinstance(usual, int) else number
-        else:
-            value = str(value)
-    except ValueError:
-        raise UsageError(f"the parameter `{name}` is a value such as `{usual}`, not `{value}`") from None
-    if choices and value not in choices:
-        raise UsageError(f"the parameter `{name}` is one of {', '.join(map(str, choices))}, not `{value}`")
-    return value
-
-
-def evaluate(compiled: Compiled, tables: Tables, engine: str) -> list[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str, second: str | None = None) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
-    if not compiled.norms:
-        return []
-    split = readings(compiled.program)
-    relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
-    wanted = list(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
-    program = needed(split.program, wanted)
-    rows = rows_by_relation(tables, program.relations)
-    facts = evaluator(engine, sum(map(len, rows.values())))(program, rows, wanted)
-    return [judge(norm, split, facts) for norm in compiled.norms]
+    return judged_by(ready, tables, engine, second=second).judgements
 
 
-def evaluator(name: str, rows: int) -> Evaluate:
-    """The evaluator of that name, imported only now; `auto` chooses by the number of rows."""
+def judged_by(
+    ready: Ready,
+    tables: Tables,
+    engine: str,
+    waivers: Sequence[Claim] = (),
+    second: str | None = None,
+) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it. A second evaluator must
+    derive the same."""
+    if not ready.norms:
+        return Judging(ready, {}, ())
+    rows = rows_by_relation(tables, ready.basis.reads)
+    facts = derived(ready, rows, engine)
+    if second is not None:
+        must_agree(ready.program, {engine: facts, second: derived(ready, rows, second)})
+    rules, as_of = ready.policy.rules, ready.setting.as_of
+    judgements = [
+        judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
+        for norm in ready.norms
+    ]
+    return Judging(ready, facts, judgements)
+
+
+def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> Facts:
+    """The facts that the norms look at, by one evaluator."""
+    if engine == "memory":
+        return ready.in_memory(rows)
+    try:
+        return evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    except EvaluatorError as error:
+        raise UsageError(str(error)) from error
+
+
+def chosen_engine(name: str, tables: Tables) -> str:
+    """The name of an evaluator; `auto` chooses by the number of rows."""
+    if name != "auto":
+        return name
+    return "memory" if sum(len(t.rows) for t in tables.values()) <= MEMORY_ROWS else "duckdb"
+
+
+def second_engine(name: str | None, first: str) -> str | None:
+    """The name of the evaluator that checks the first one; `auto` is the most different one there is."""
     if name == "auto":
-        name = "memory" if rows <= MEMORY_ROWS else "duckdb"
+        try:
+            evaluator("durable")
+            others = ("durable", "duckdb")
+        except UsageError:
+            others = ("duckdb", "memory")
+        return next(other for other in others if other != first)
+    if name is not None and name == first:
+        raise UsageError(f"`{name}` is what evaluates; name another engine to check it with")
+    return name
+
+
+def evaluator(name: str) -> Evaluate:
+    """The evaluator of that name, imported only now."""
     if name == "memory":
         from policycheck_engine import memory
 
@@ -384,14 +561,20 @@ def evaluator(name: str, rows: int) -> Evaluate:
         from policycheck_engine import duck
 
         return duck.evaluate
+    if name == "durable":
+        try:
+            from policycheck_engine import durable
+        except ImportError as error:
+            raise UsageError(str(error)) from error
+        return durable.evaluate
     if name == "naive":
         from policycheck_engine import naive
 
         return naive.evaluate
-    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
+    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb, durable and naive")
 
 
-def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[str, list[Row]]:
+def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:
     """The rows of the base relations, and of their possible readings where they have one."""
     out: dict[str, list[Row]] = {}
     for name, table in tables.items():
@@ -404,13 +587,20 @@ def rows_by_relation(tables: Tables, relations: Mapping[str, Relation]) -> dict[
     return out
 
 
-def hashes(path: Path, policies: list[tuple[Policy, str | None, str | None]]) -> dict[str, str]:
-    """SHA-256 of the records and of the policy's files, by what they are."""
-    out = {"records": digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))}
-    for policy, _, _ in policies:
-        files = [*sorted(policy.folder.glob("*.yaml")), policy.model.document.file]
-        out[policy.name] = digest(files)
-    return out
+def hashes(source: Source, policies: Iterable[Policy]) -> dict[str, str]:
+    """SHA-256 of the records, and of the files of each version by its name."""
+    rules = {p.name: rules_digest(p.folder, p.model) for p in policies}
+    return {"records": source.digest or records_digest(source.path), **rules}
+
+
+def rules_digest(folder: Path, model: RecordModel) -> str:
+    """SHA-256 of the files of a version, its record model among them."""
+    return digest([*sorted(folder.glob("*.yaml")), model.document.file])
+
+
+def records_digest(path: Path) -> str:
+    """SHA-256 of a term's file, or of the files of its folder."""
+    return digest([path] if path.is_file() else sorted(f for f in path.iterdir() if f.is_file()))
 
 
 def digest(files: Iterable[Path]) -> str:

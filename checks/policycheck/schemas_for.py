@@ -1,4 +1,5 @@
-"""JSON Schemas (draft 2020-12): of a term file, from the record model, and of the files of a policy."""
+"""JSON Schemas (draft 2020-12): of a term file, from the record model, of the files of a policy, and of
+a result."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ from policycheck.records.model import Field, RecordModel, RelationModel, load_mo
 from policycheck.structure import schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-NAMES = ("term", "policy", "section", "records", "scene", "scenario")
+NAMES = (
+    *("term", "settings", "policy", "section", "records", "scene", "scenario"),
+    *("questionnaire", "findings"),
+)
 
 FORMS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},

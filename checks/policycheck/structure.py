@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
 from policycheck_engine import nearest
 
 from policycheck.errors import Problem
 from policycheck.yamlfile import Document, Place
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """A JSON Schema by name: records, policy, section, scene, scenario."""
+    """A JSON Schema by name: records, policy, section, scene, scenario, settings, questionnaire, findings."""
+    from importlib import resources
+
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
@@ -28,13 +31,15 @@ def schema(name: str) -> dict[str, Any]:
 
 @cache
 def validator(name: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(schema(name))
 
 
 def structure_problems(document: Document, name: str) -> list[Problem]:
     """All places where a document differs from its schema."""
     errors = validator(name).iter_errors(document.data)
-    found = [problem for error in errors for problem in explained(error, document.root)]
+    found = dict.fromkeys(problem for error in errors for problem in explained(error, document.root))
     return sorted(found, key=lambda p: [int(n) for n in p.where.split(":")])
 
 

@@ -5,8 +5,7 @@ Each is laid over the policy's scene.yaml and judged by the naive evaluator, or 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,12 @@ from policycheck_engine import nearest
 
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.findings import Finding, findings_of
-from policycheck.policy.compile import Setting, compile_policy
-from policycheck.policy.model import Policy
+from policycheck.policy.compile import compile_policy
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import ready_of
+from policycheck.policy.unknowns import Unknowns, unknowns_of
 from policycheck.records.check import Tables, check_records
+from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
 from policycheck.run import evaluate
 from policycheck.structure import structure_problems
@@ -27,6 +29,7 @@ SEVERE = ("breach", "missed", "explained", "excused", "advice", "pending", "unde
 """An example's rule may give no outcome that stands before the one it names."""
 
 Layer = Mapping[str, Any]
+Rows = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,48 @@ def example_trials(policy: Policy, rules: set[str] | None = None, engine: str = 
 
 
 def lacking_examples(policy: Policy, rules: set[str] | None = None) -> Iterator[Trial]:
-    """Every rule without an example of a case that holds, or of one that does not."""
-    for rule in policy.rules.values():
-        if rule.attested or (rules is not None and rule.id not in rules):
-            continue
+    """Every rule without an example of a case that holds, of one that does not, or of one that the records
+    cannot tell: for each field that can leave it undecided, an example in which that field is unknown."""
+    own = [r for r in policy.rules.values() if not r.attested and (rules is None or r.id in rules)]
+    unknowns = unknowns_of(policy, [r.id for r in own])
+    for rule in own:
         has = rule.data.get("examples") or {}
         wanted = [rule.outcome] if rule.data.get("forbid") == "always" else ["met", rule.outcome]
-        missing = [outcome for outcome in wanted if outcome not in has]
+        missing = [f"has no example that is {outcome}" for outcome in wanted if outcome not in has]
+        missing += undecided_lacking(policy, has.get("undecided", ()), unknowns[rule.id])
         if missing:
             line, column = rule.place.document.find(rule.place.path)
             where = f"{shown_path(rule.place.document.file)}:{line}:{column}"
-            yield Trial(rule.id, where, tuple(f"has no example that is {outcome}" for outcome in missing))
+            yield Trial(rule.id, where, tuple(missing))
+
+
+def undecided_lacking(policy: Policy, examples: Sequence[Layer], unknown: Unknowns) -> Iterator[str]:
+    """Which examples of an undecided case a rule still needs."""
+    for relation, name in unknown.fields:
+        if not any(leaves_unknown(policy, example, relation, name) for example in examples):
+            field = f"`{name}` of `{relation}`"
+            if policy.model.relations[relation].fields[name].missing == "blank":
+                yield f"has no undecided example without {field}: `absent: [{relation}.{name}]`"
+            else:
+                yield f"has no undecided example in which {field} is null"
+    if unknown.relations and not unknown.fields and not examples:
+        yield f"has no undecided example, such as one with `absent: [{unknown.relations[0]}]`"
+
+
+def leaves_unknown(policy: Policy, example: Layer, relation: str, name: str) -> bool:
+    """Whether an example says itself that a field is unknown, and the records then have it so."""
+    rows = flat(example.get("given", {}), policy.model).get(relation, ())
+    said = f"{relation}.{name}" in example.get("absent", ()) or any(
+        name in row and row[name] is None for row in rows
+    )
+    if not said:
+        return False
+    tables, _, problems = world(policy, [example])
+    table = tables.get(relation)
+    if problems or table is None or table.relation.missing:
+        return bool(problems)
+    place = table.relation.index(name)
+    return any(row[place] is None for row in table.rows)
 
 
 def tried_example(
@@ -96,8 +130,9 @@ def judged_layers(
         compiled = compile_policy(policy, base, setting, rules)
     except PolicyError as error:
         return [], [], [str(p) for p in error.problems]
-    judged = evaluate(compiled, tables, engine)
-    _, findings = findings_of(compiled, judged, tables)
+    ready = ready_of(compiled, setting)
+    judged = evaluate(ready, tables, engine)
+    _, findings = findings_of(ready, judged, tables)
     met: list[Layer] = []
     for j in judged:
         met += [{"rule": j.norm.rule, **dict(zip(j.norm.subject, key, strict=True))} for key in j.met]
@@ -118,18 +153,19 @@ def layered(policy: Policy, layers: Sequence[Layer]) -> Layered:
     """The rows of scene.yaml with layers laid over them; relations that a layer calls absent are left out."""
     scene = policy.scene
     defaults = scene.get("defaults") or {}
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in policy.model.relations}
+    rows: Rows = {name: [] for name in policy.model.relations}
     problems: list[str] = []
     absent: set[str] = set()
     as_of = scene.get("as_of")
     parameters: dict[str, Any] = {}
     for layer in [{"given": scene.get("rows") or {}}, *layers]:
         problems += laid(policy, rows, layer, defaults)
-        absent = (absent - set(layer.get("given", {}))) | set(layer.get("absent", ()))
+        given = flat(layer.get("given", {}), policy.model)
+        absent = (absent - set(mentioned_in(given))) | set(layer.get("absent", ()))
         as_of = layer.get("as_of", as_of)
         parameters |= layer.get("parameters", {})
     for name in sorted(absent - set(rows)):
-        problems.append(f"there is no relation `{name}`; {nearest(name, rows)}")
+        problems += without_field(policy, rows, name)
     for name in sorted(set(parameters) - set(policy.parameters)):
         problems.append(f"there is no parameter `{name}`; {nearest(name, policy.parameters)}")
     data = {name: rows_ for name, rows_ in rows.items() if name not in absent}
@@ -137,26 +173,75 @@ def layered(policy: Policy, layers: Sequence[Layer]) -> Layered:
 
 
 def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
-    """The records of scene.yaml with layers laid over them, and the setting to judge them in."""
+    """The records of scene.yaml with layers laid over them, and the setting to judge them in.
+
+    They are judged as if the policy were in force on all their days: a version copied from the one before
+    keeps its examples.
+    """
     made = layered(policy, layers)
     problems = list(made.problems)
     raw, found = tables_of(made.data, "", policy.model)
     tables, more = check_records(raw, policy.model)
     problems += [str(p).lstrip(":") for p in [*found, *more]]
-    return tables, Setting(made.as_of, made.parameters, policy.version or None), problems
+    return tables, Setting(made.as_of, made.parameters), problems
+
+
+def mentioned_in(given: Mapping[str, Any]) -> Iterator[str]:
+    """The relations that a layer gives rows of, and the fields of these rows as `relation.field`."""
+    for name, rows in given.items():
+        yield name
+        yield from {f"{name}.{field}" for row in rows for field in row}
+
+
+def without_field(policy: Policy, rows: Rows, name: str) -> list[str]:
+    """Take a field, named `relation.field`, out of every row; or say that there is none."""
+    relation, _, field = name.partition(".")
+    if relation not in rows:
+        return [f"there is no relation `{relation}`; {nearest(relation, rows)}"]
+    fields = policy.model.relations[relation].fields
+    if field not in fields:
+        return [f"`{relation}` has no field `{field}`; {nearest(field, fields)}"]
+    rows[relation] = [{k: v for k, v in row.items() if k != field} for row in rows[relation]]
+    return []
 
 
 def laid(
     policy: Policy,
-    rows: dict[str, list[dict[str, Any]]],
+    rows: Rows,
     layer: Layer,
     defaults: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
     """Lay rows over rows: one whose key is there changes it, any other is added; then take some out."""
     problems = []
     model = policy.model
-    given = dict(layer.get("given", {}))
-    for name, new in list(given.items()):
+    for name, new in flat(layer.get("given", {}), model).items():
+        if name not in rows:
+            problems.append(f"there is no relation `{name}`; {nearest(name, rows)}")
+            continue
+        key = model.relations[name].key
+        there = [dict(row) for row in rows[name]]
+        by_key = {repr([row.get(k) for k in key]): row for row in reversed(there)} if key else {}
+        for row in new:
+            whole = {**defaults.get(name, {}), **row}
+            same = by_key.get(repr([whole.get(k) for k in key]))
+            if same is not None:
+                same.update(row)
+            else:
+                there.append(whole)
+                if key:
+                    by_key[repr([whole.get(k) for k in key])] = whole
+        rows[name] = there
+    for name, out in layer.get("without", {}).items():
+        rows[name] = [
+            r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)
+        ]
+    return problems
+
+
+def flat(given: Mapping[str, Any], model: RecordModel) -> dict[str, Any]:
+    """The rows of a layer by relation, those that stand as lists in other rows included."""
+    out = dict(given)
+    for name, new in given.items():
         for child in model.children.get(name, ()):
             assert child.nested is not None
             nested = [(row, row[child.nested.name]) for row in new if child.nested.name in row]
@@ -168,36 +253,10 @@ def laid(
                     fields = item if isinstance(item, Mapping) else {own[0]: item}
                     extra.append({**{k: row.get(k) for k in keys}, **fields})
             if nested:
-                given[child.name] = [*given.get(child.name, ()), *extra]
+                out[child.name] = [*out.get(child.name, ()), *extra]
         names = {c.nested.name for c in model.children.get(name, ()) if c.nested}
-        given[name] = [{k: v for k, v in row.items() if k not in names} for row in given[name]]
-    for name, new in given.items():
-        if name not in rows:
-            problems.append(f"there is no relation `{name}`; {nearest(name, rows)}")
-            continue
-        key = model.relations[name].key
-        there: dict[object, dict[str, Any]] = {}
-        for r in rows[name] if key else ():
-            there.setdefault(identity(r, key), r)
-        for row in deepcopy(new):
-            whole = {**defaults.get(name, {}), **row}
-            same = there.get(identity(whole, key)) if key else None
-            if same is not None:
-                same.update(row)
-            else:
-                rows[name].append(whole)
-                there[identity(whole, key)] = whole
-    for name, out in layer.get("without", {}).items():
-        rows[name] = [
-            r for r in rows.get(name, []) if not any(all(r.get(k) == v for k, v in o.items()) for o in out)
-        ]
-    return problems
-
-
-def identity(row: Mapping[str, Any], key: Sequence[str]) -> object:
-    """What tells a row from others: the values of its key, whatever somebody has written there."""
-    values = tuple(row.get(k) for k in key)
-    return values if all(isinstance(v, Hashable) for v in values) else repr(values)
+        out[name] = [{k: v for k, v in row.items() if k not in names} for row in out[name]]
+    return out
 
 
 def scenario_trials(policy: Policy, engine: str = "naive") -> Iterator[Trial]:

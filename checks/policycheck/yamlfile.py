@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from policycheck.errors import PolicyError, Problem, shown_path
 
 Path_ = tuple[str | int, ...]
@@ -20,8 +18,6 @@ Path_ = tuple[str | int, ...]
 INT = re.compile(r"[-+]?[0-9]+")
 FLOAT = re.compile(r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
 WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +38,28 @@ class Place:
 
 @dataclass(slots=True)
 class Document:
-    """A YAML file: its data, and line and column (from 1) of each value and of each key by path."""
+    """A YAML file: its data, and line and column (from 1) of each value and of each key by path.
+
+    Of a document that comes from the cache only the file is known; the rest is read when it is asked for.
+    """
 
     file: Path
     data: Any = None
     values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+
+    def __getstate__(self) -> Path:
+        return self.file
+
+    def __setstate__(self, file: Path) -> None:
+        self.file = file
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("data", "values", "keys"):
+            raise AttributeError(name)
+        again = load(self.file, [])
+        self.data, self.values, self.keys = again.data, again.values, again.keys
+        return getattr(self, name)
 
     @property
     def root(self) -> Place:
@@ -64,10 +76,12 @@ class Document:
 
 def load(file: Path, problems: list[Problem]) -> Document:
     """The document of a file; what cannot be read is added to the problems."""
+    import yaml
+
     document = Document(file)
     try:
         text = file.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
         problems.append(Problem(shown_path(file), "", "no-file", f"cannot be read: {error.strerror}"))
     except UnicodeDecodeError:
@@ -102,9 +116,9 @@ def load_or_fail(file: Path) -> Document:
 
 def _construct(node: Any, path: Path_, document: Document, problems: list[Problem]) -> Any:
     document.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, yaml.ScalarNode):
+    if node.id == "scalar":
         return scalar(node.value) if node.style in (None, "") else node.value
-    if isinstance(node, yaml.SequenceNode):
+    if node.id == "sequence":
         return [_construct(item, (*path, i), document, problems) for i, item in enumerate(node.value)]
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:

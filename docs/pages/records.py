@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from policycheck.policy.model import Policy
 from policycheck.records.model import Field, RecordModel, RelationModel
@@ -11,7 +12,9 @@ from pages.markdown import MADE, code, codes, counted, table, text, whole
 from pages.reading import Reading
 
 FEW = 15
-"""So many rules are named one by one; of more, only how many in which section."""
+"""So many clauses are named one by one; of more, only how many in which section."""
+
+Policies = Mapping[str, tuple[Policy, Mapping[str, Reading]]]
 
 TYPES = {
     "text": "text",
@@ -62,19 +65,20 @@ In a CSV file an empty cell of a text is a text with nothing in it, also where a
 Leave the column out when the school does not keep it.
 
 A relation that the input does not have is unknown as a whole, unless it says here that there are none. One
-that is there counts as complete, even when it has no rows.
+that is there counts as complete, even when it has no rows. Each relation says which clauses need it: without
+it they are undecided, unless what else is there is already enough to decide a case.
 
 *Personal* and *special* mark personal data and special-category data (UK GDPR).
 """
 
 
-def page(model: RecordModel, policies: Mapping[str, tuple[Policy, Mapping[str, Reading]]]) -> str:
+def page(model: RecordModel, policies: Policies) -> str:
     """The whole page."""
     lines = ["# The records", "", MADE, "", *INTRODUCTION.splitlines(), "", "## All relations", ""]
     lines += table(
-        ["relation", "one row is", "rules that read it"],
+        ["relation", "one row is", "clauses that need it"],
         (
-            [f"[{code(name)}](#{name})", text(r.says), said_number(readers(name, policies))]
+            [f"[{code(name)}](#{name})", text(r.says), said_number(name, policies)]
             for name, r in model.relations.items()
         ),
     )
@@ -99,11 +103,7 @@ def frame_lines(model: RecordModel) -> Iterator[str]:
     yield ""
 
 
-def relation_lines(
-    relation: RelationModel,
-    model: RecordModel,
-    policies: Mapping[str, tuple[Policy, Mapping[str, Reading]]],
-) -> Iterator[str]:
+def relation_lines(relation: RelationModel, model: RecordModel, policies: Policies) -> Iterator[str]:
     """The section of one relation."""
     yield from (f"## {relation.name}", "", text(relation.says), "")
     ids = {
@@ -117,8 +117,8 @@ def relation_lines(
     )
     for line in facts_about(relation, model):
         yield f"- {line}"
-    for policy, rules in readers(relation.name, policies).items():
-        yield f"- Read by {said_rules(policies[policy][0], rules)}"
+    for line in clauses_about(relation.name, policies):
+        yield f"- {line}"
     yield ""
 
 
@@ -173,32 +173,43 @@ def check_lines(model: RecordModel) -> Iterator[str]:
         yield from table(["check", "row that is wrong", "what is said of it", "to do"], rows)
 
 
-def readers(
-    relation: str, policies: Mapping[str, tuple[Policy, Mapping[str, Reading]]]
-) -> dict[str, list[str]]:
-    """The rules of each policy that read a relation."""
-    found = {}
-    for name, (_, readings) in policies.items():
-        rules = [rule for rule, reading in readings.items() if relation in reading.relations]
-        if rules:
-            found[name] = rules
-    return found
+def clauses_about(relation: str, policies: Policies) -> Iterator[str]:
+    """Which clauses of each policy need a relation, and which others read it."""
+    for policy, readings in policies.values():
+        needing = clauses_of(
+            policy, [rule for rule, reading in readings.items() if relation in reading.needed]
+        )
+        reading_it = clauses_of(
+            policy, [r for r, reading in readings.items() if relation in reading.relations]
+        )
+        others = [clause for clause in reading_it if clause not in needing]
+        if needing:
+            yield f"Without it, {said_clauses(policy, needing, 'can be undecided')}"
+        if others:
+            yield f"Read, but not needed: {said_clauses(policy, others, 'can be decided without it')}"
 
 
-def said_number(readers: Mapping[str, list[str]]) -> str:
-    """How many rules these are."""
-    return str(sum(map(len, readers.values()))) if readers else "none"
+def clauses_of(policy: Policy, rules: Iterable[str]) -> list[str]:
+    """The clauses that some rules decide, in the order of the document."""
+    found = {clause for rule in rules for clause in policy.rules[rule].clauses}
+    return [clause.id for clause in policy.clauses() if clause.id in found]
 
 
-def said_rules(policy: Policy, rules: list[str]) -> str:
-    """Rules by name, or how many of each section when they are many."""
+def said_number(relation: str, policies: Policies) -> str:
+    """How many clauses need a relation."""
+    numbers = (
+        len(clauses_of(policy, [rule for rule, reading in readings.items() if relation in reading.needed]))
+        for policy, readings in policies.values()
+    )
+    return str(sum(numbers) or "none")
+
+
+def said_clauses(policy: Policy, clauses: list[str], what: str) -> str:
+    """What is said of clauses: by name, or how many of each section when they are many."""
     page = f"[{policy.id}](policies/{policy.id}.md)"
-    if len(rules) <= FEW:
-        return f"{counted(len(rules), 'rule')} of {page}: {codes(rules)}."
-    clauses = {c.id: s.id for s in policy.sections for c in s.clauses}
-    sums: dict[str, int] = {}
-    for rule in rules:
-        section = clauses[policy.rules[rule].clauses[0]]
-        sums[section] = sums.get(section, 0) + 1
+    if len(clauses) <= FEW:
+        return f"{counted(len(clauses), 'clause')} of {page} {what}: {codes(clauses)}."
+    sections = {c.id: s.id for s in policy.sections for c in s.clauses}
+    sums = Counter(sections[clause] for clause in clauses)
     parts = ", ".join(f"{number} in {code(section)}" for section, number in sums.items())
-    return f"{len(rules)} of the {len(policy.rules)} rules of {page}: {parts}."
+    return f"{len(clauses)} of the {len(sections)} clauses of {page} {what}: {parts}."

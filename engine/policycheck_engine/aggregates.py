@@ -9,30 +9,32 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import pairwise
 
 from policycheck_engine.functions import MILLION, Days, days_between, rounded
-from policycheck_engine.program import Aggregate, Bound
+from policycheck_engine.program import AggregateKind, Bound
 from policycheck_engine.values import Row, Value
 
 FLIPPED: dict[Bound, Bound] = {"low": "high", "high": "low", "exact": "exact"}
 
 
 def aggregated(
-    literal: Aggregate,
+    kind: AggregateKind,
+    bound: Bound,
+    weighed: bool,
+    unit: str | None,
     rows: Collection[Row],
     against: Collection[Row],
     window: tuple[Value, ...],
     days: Callable[[str], Days | None],
 ) -> Value:
-    """The value of an aggregate over the different rows that it takes from its matches."""
-    weighed = literal.weight is not None
-    if literal.kind == "share":
-        part = total(rows, weighed, literal.bound)
-        return ratio(part, total(against, weighed, FLIPPED[literal.bound]))
-    if literal.kind in ("count", "sum"):
-        return total(rows, weighed, literal.bound)
+    """The value of an aggregate over the different rows that it takes from its matches; the last value of
+    a row is its weight, when they are weighed."""
+    if kind == "share":
+        return ratio(total(rows, weighed, bound), total(against, weighed, FLIPPED[bound]))
+    if kind in ("count", "sum"):
+        return total(rows, weighed, bound)
     values = [row[-1] for row in rows]
-    if literal.kind == "gap":
-        return gap(values, window, literal.unit, literal.bound, days)
-    return extreme(values, literal.kind == "max", literal.bound)
+    if kind == "gap":
+        return gap(values, window, unit, bound, days)
+    return extreme(values, kind == "max", bound)
 
 
 def total(rows: Collection[Row], weighed: bool, bound: Bound) -> Value:

@@ -26,6 +26,7 @@ CREATE MACRO pc_text(d) AS CAST(CAST(d AS DATE) AS VARCHAR);
 CREATE MACRO pc_rounded(x) AS
     CASE WHEN x >= 0 THEN floor(x * 1000000 + 0.5) ELSE ceil(x * 1000000 - 0.5) END / 1000000;
 CREATE MACRO pc_date_of(x) AS left(x, 10);
+CREATE MACRO pc_time_of(x) AS CASE WHEN pc_never(x) THEN '{NEVER["time"]}' ELSE substr(x, 12) END;
 CREATE MACRO pc_week_of(x) AS
     CASE WHEN pc_never(x) THEN '{NEVER_DATE}' ELSE pc_text(date_trunc('week', pc_date(x))) END;
 CREATE MACRO pc_month_of(x) AS CASE WHEN pc_never(x) THEN '{NEVER_DATE}' ELSE left(x, 8) || '01' END;

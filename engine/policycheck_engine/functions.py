@@ -6,7 +6,6 @@ the year 9999 never comes, and one before the year 1 is unknown.
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
@@ -60,6 +59,10 @@ def date_of(moment: str) -> str:
     return moment[:10]
 
 
+def time_of(moment: str) -> str:
+    return NEVER["time"] if moment.startswith(NEVER_DATE) else moment[11:]
+
+
 @cache
 def week_of(moment: str) -> str:
     if moment.startswith(NEVER_DATE):
@@ -93,13 +96,15 @@ def add_weeks(moment: str, number: int) -> str | None:
 def add_months(moment: str, number: int) -> str | None:
     if moment.startswith(NEVER_DATE):
         return NEVER_DATE
+    from calendar import monthrange
+
     day = dt.date.fromisoformat(moment[:10])
     year, month = divmod(day.year * 12 + day.month - 1 + number, 12)
     if year < 1:
         return None
     if year > dt.MAXYEAR:
         return NEVER_DATE
-    return day.replace(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1])).isoformat()
+    return day.replace(year, month + 1, min(day.day, monthrange(year, month + 1)[1])).isoformat()
 
 
 def add_years(moment: str, number: int) -> str | None:
@@ -160,6 +165,7 @@ class Function:
 
 FUNCTIONS: dict[str, Function] = {
     "date_of": Function(("moment",), "date", date_of),
+    "time_of": Function(("datetime",), "time", time_of),
     "week_of": Function(("moment",), "date", week_of),
     "month_of": Function(("moment",), "date", month_of),
     "weekday_of": Function(("moment",), "int", weekday_of),

@@ -1,26 +1,39 @@
 """The in-memory evaluator: rules as Python functions over hash indexes, for inputs that fit in memory.
 
-A school's term is small; there the cost is in starting up and planning, not in the rows.
+A school's term is small; there the cost is in starting up and planning, not in the rows. So a program is
+written as Python in steps that can be kept (`steps`) and taken again on other records (`World.take`).
 """
 
 from __future__ import annotations
 
 import gc
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from itertools import accumulate
+from operator import itemgetter
+from types import CodeType
+from typing import TYPE_CHECKING, Any
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
 from policycheck_engine.program import Program
-from policycheck_engine.specialise import Specialiser
 from policycheck_engine.strata import recursive, strata
 from policycheck_engine.values import Row, Value
 
+if TYPE_CHECKING:
+    from policycheck_engine.specialise import Guess, Need
+
 Tables = Mapping[str, Iterable[Row]]
-Index = dict[object, list[Row]]
-RuleFunction = Callable[[set[Row]], None]
+Index = Mapping[object, list[Row]]
+
+Step = tuple[bool, tuple[tuple[str, CodeType, "tuple[Need, ...]"], ...]]
+"""Relations to be derived: whether they need each other, and for each its name, its function and what to
+call that with. Plain enough for `marshal`."""
 
 
 def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[str, set[Row]]:
@@ -29,14 +42,10 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
     `tables` has the rows of each base relation, in the order of its columns.
     """
     with no_collection():
-        world = World(program, tables)
-        loops = recursive(program)
-        for group in strata(program):
-            if loops.isdisjoint(group):
-                world.derive(group[0])
-            else:
-                world.derive_until_stable(group)
-        return {name: set(world.facts[name]) for name in wanted}
+        world = World(counted_by(program), tables)
+        for step in steps(program, wanted, world.guess):
+            world.take(step)
+        return world.only(wanted)
 
 
 @contextmanager
@@ -51,103 +60,195 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-class World:
-    """Facts with their indexes, and the functions of the rules that make more.
+def steps(program: Program, wanted: Collection[str], guess: Guess) -> Iterator[Step]:
+    """The program as steps. Each is written when its turn comes, since by then it is known how many rows
+    there are of all that it reads."""
+    from policycheck_engine.narrow import narrowed
+    from policycheck_engine.specialise import written
 
-    A rule becomes a function when its turn comes, since by then the sizes of all that it reads are known.
-    """
-
-    def __init__(self, program: Program, tables: Tables) -> None:
-        self.program = program
-        self.heads = program.heads
-        self.facts: dict[str, Collection[Row]] = {n: list(rows) for n, rows in tables.items()}
-        self.calendars: dict[str, Days | None] = {}
-        self.specialiser = Specialiser(program.relations, lambda name: len(self.facts.get(name, ())))
-        self.scope: dict[str, Any] = {f"f_{name}": _careful(f.call) for name, f in FUNCTIONS.items()}
-        self.scope |= {"f_add": self.add, "f_between": self.between, "aggregated": aggregated}
-        self.scope |= {"EMPTY": (), "may": may, "days": self.days, "cache": cache}
-
-    def functions(self, head: str) -> list[RuleFunction]:
-        """The rules of a relation as functions, with the indexes and constants they refer to."""
-        maker = self.specialiser
-        known, constants = set(maker.indexes), len(maker.constants)
-        names = [maker.rule(rule) for rule in self.heads[head]]
-        for (relation, places), name in maker.indexes.items():
-            if (relation, places) not in known:
-                self.scope[name] = indexed(self.facts[relation], places)
-        self.scope |= {f"c{i}": maker.constants[i] for i in range(constants, len(maker.constants))}
-        exec("\n\n".join(maker.functions), self.scope)  # source of our own making: see specialise
-        maker.functions.clear()
-        return [self.scope[name] for name in names]
-
-    def derive(self, head: str) -> None:
-        """The rows of a relation that does not need itself."""
-        out: set[Row] = set()
-        for rule in self.functions(head):
-            rule(out)
-        self.facts[head] = out
-
-    def derive_until_stable(self, group: Sequence[str]) -> None:
-        """The rows of relations that need each other: again until nothing new comes."""
+    program = narrowed(program, wanted)
+    loops, heads = recursive(program), program.heads
+    for group in strata(program):
+        functions = []
         for head in group:
-            self.facts[head] = set()
-        rules = {head: self.functions(head) for head in group}
+            source, needs = written(heads[head], program.relations, guess)
+            functions.append((head, compile(source, f"<{head}>", "exec"), needs))
+        yield not loops.isdisjoint(group), tuple(functions)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A calendar: in which relation and place its days are, and whether some may not be there."""
+
+    relation: str
+    place: int
+    by_week: bool
+    unsure: bool
+
+
+def counted_by(program: Program) -> dict[str, Counted]:
+    """The calendars of a program, by name."""
+    found = {}
+    for name, calendar in program.calendars.items():
+        relation = program.relations.get(calendar.relation)
+        if relation is not None:
+            unsure = relation.missing or relation.doubtful
+            found[name] = Counted(relation.name, relation.index(calendar.column), calendar.by_week, unsure)
+    return found
+
+
+class World:
+    """Facts with their indexes, and steps that make more."""
+
+    def __init__(
+        self, calendars: Mapping[str, Counted], tables: Tables, given: Mapping[str, Value] | None = None
+    ) -> None:
+        self.calendars = calendars
+        self.facts: dict[str, Collection[Row]] = {
+            name: rows if isinstance(rows, list) else list(rows) for name, rows in tables.items()
+        }
+        self.given = given or {}
+        self.counted: dict[str, Days | None] = {}
+        self.made: dict[str, dict[Need, Any]] = defaultdict(dict)
+        self.scope: dict[str, Any] = {f"f_{name}": f.call for name, f in FUNCTIONS.items()}
+        self.scope |= {"EMPTY": (), "may": may, "cache": cache, "aggregated": aggregated}
+
+    def guess(self, relation: str, places: tuple[int, ...]) -> float:
+        """How many rows of a relation have the same values at some places, on average."""
+        rows = self.facts.get(relation, ())
+        if not rows or not places:
+            return len(rows)
+        return len(rows) / len(self.thing(("keys", relation, places)))
+
+    def only(self, wanted: Iterable[str]) -> dict[str, set[Row]]:
+        """The facts of some relations."""
+        return {name: set(self.facts[name]) for name in wanted}
+
+    def views(self, wanted: Iterable[str]) -> dict[str, AbstractSet[Row]]:
+        """The facts of some relations, without a copy."""
+        return {name: keyed(self.facts[name]).keys() for name in wanted}
+
+    def take(self, step: Step) -> None:
+        """Derive the relations of one step; those that need each other, until nothing new comes."""
+        loops, functions = step
+        for head, _, _ in functions if loops else ():
+            self.facts[head] = {}
         grown = True
         while grown:
             grown = False
-            for head in group:
-                before = set(self.facts[head])
-                out = set(before)
-                for rule in rules[head]:
-                    rule(out)
-                if len(out) > len(before):
-                    self.facts[head] = out
-                    self.index_again(head)
-                    grown = True
+            for head, code, needs in functions:
+                scope = dict(self.scope)
+                exec(code, scope)  # source of our own making: see specialise
+                new = scope["derive"](*[self.thing(need) for need in needs])
+                if loops:
+                    new = {**keyed(self.facts[head]), **new}
+                    grown = grown or len(new) > len(self.facts[head])
+                self.facts[head] = new
+                self.made.pop(head, None)
 
-    def index_again(self, grown: str) -> None:
-        """Make the indexes of a relation that has grown anew."""
-        for (relation, places), name in self.specialiser.indexes.items():
-            if relation == grown:
-                self.scope[name] = indexed(self.facts[relation], places)
+    def thing(self, need: Need) -> Any:
+        """What a function needs."""
+        made = self.made[need[1]]
+        if need not in made:
+            made[need] = self.make(need)
+        return made[need]
+
+    def make(self, need: Need) -> Any:
+        kind, name, places = need
+        match kind:
+            case "rows":
+                return self.facts[name]
+            case "index":
+                return indexed(self.facts[name], places)
+            case "keys":
+                return keys(self.facts[name], places)
+            case "range":
+                return between(indexed(self.facts[name], places[0]), places[1], places[2])
+            case "given":
+                return self.given.get(name, places[0])
+            case "days":
+                return self.days
+            case _:
+                return self.counting(kind, name)
 
     def days(self, name: str) -> Days | None:
         """The days of a calendar; None when not all of them are known."""
-        if name not in self.calendars:
-            calendar = self.program.calendars[name]
-            relation = self.program.relations[calendar.relation]
-            place = relation.index(calendar.column)
-            dates = [row[place] for row in self.facts[calendar.relation]]
-            unknown = relation.missing or relation.doubtful or None in dates
-            self.calendars[name] = None if unknown else Days(map(str, dates), calendar.by_week)
-        return self.calendars[name]
+        if name not in self.counted:
+            calendar = self.calendars[name]
+            dates = {row[calendar.place] for row in self.facts[calendar.relation]}
+            unknown = calendar.unsure or None in dates
+            self.counted[name] = None if unknown else Days(map(str, dates), calendar.by_week)
+        return self.counted[name]
 
-    def add(self, calendar: str, date: str | None, number: int | None) -> str | None:
-        days = self.days(calendar)
-        return None if days is None or date is None or number is None else days.shift(date[:10], number)
-
-    def between(self, calendar: str, start: str | None, end: str | None) -> int | None:
-        days = self.days(calendar)
-        return None if days is None or start is None or end is None else days.between(start[:10], end[:10])
+    def counting(self, function: str, calendar: str) -> Callable[..., Value]:
+        """A function that counts by a calendar."""
+        days, call = self.days(calendar), FUNCTIONS[function].call
+        return cache(lambda *args: None if days is None else call(days, *args))
 
 
-def indexed(rows: Collection[Row], places: tuple[int, ...]) -> Index | Collection[Row]:
+def keyed(rows: Collection[Row]) -> dict[Row, None]:
+    """Rows as the keys of a dictionary, which is a set that remembers an order: that in which rows were
+    made, and so lie in memory."""
+    return rows if isinstance(rows, dict) else dict.fromkeys(rows)
+
+
+def indexed(rows: Collection[Row], places: Sequence[int]) -> Index:
     """Rows by the values at some places: the value itself for one, a tuple for several."""
+    index: dict[object, list[Row]] = {}
+    add = index.setdefault
     if not places:
-        return rows
-    index: Index = {}
-    if len(places) == 1:
+        index[()] = list(rows)
+    elif len(places) == 1:
         (place,) = places
         for row in rows:
-            key = row[place]
-            if key in index:
-                index[key].append(row)
-            else:
-                index[key] = [row]
-        return index
-    for row in rows:
-        index.setdefault(tuple([row[p] for p in places]), []).append(row)
+            add(row[place], []).append(row)
+    elif len(places) == 2:
+        one, two = places
+        for row in rows:
+            add((row[one], row[two]), []).append(row)
+    else:
+        for key, row in zip(map(itemgetter(*places), rows), rows, strict=True):
+            add(key, []).append(row)
     return index
+
+
+FEW = 64
+"""So many rows are gone through faster than they are searched."""
+
+
+def between(index: Index, below: int | None, above: int | None) -> Callable[..., Collection[Row]]:
+    """A function of a key and two bounds: at least those rows of the key whose value at `below` is not
+    above the upper bound and whose value at `above` is not below the lower one. Unknowns are between."""
+    prepared: dict[object, tuple[list[Row], list[Any], list[Any], list[Row]]] = {}
+    places = [place for place in (below, above) if place is not None]
+
+    def prepare(rows: list[Row]) -> tuple[list[Row], list[Any], list[Any], list[Row]]:
+        vague = [row for row in rows if any(row[place] is None for place in places)]
+        known = [row for row in rows if all(row[place] is not None for place in places)]
+        known.sort(key=itemgetter(places[0]))
+        firsts: list[Any] = [row[places[0]] for row in known]
+        lasts: list[Any] = [row[places[-1]] for row in known]
+        return known, firsts, list(accumulate(lasts, max)), vague
+
+    def find(key: object, upper: Value, lower: Value) -> Collection[Row]:
+        rows = index.get(key, ())
+        if len(rows) < FEW:
+            return rows
+        if key not in prepared:
+            prepared[key] = prepare(list(rows))
+        known, firsts, highest, vague = prepared[key]
+        start = 0 if above is None or lower is None else bisect_left(highest, lower)
+        end = len(known) if below is None or upper is None else bisect_right(firsts, upper)
+        return known[start:end] + vague
+
+    return find
+
+
+def keys(rows: Collection[Row], places: Sequence[Any]) -> Collection[Any]:
+    """The different values at some places, as an index has them."""
+    if rows and len(next(iter(rows))) == len(places) > 1:
+        return keyed(rows)
+    return set(map(itemgetter(*places), rows))
 
 
 def may(index: Index, rows: Collection[Row], value: Value) -> Collection[Row]:
@@ -157,12 +258,3 @@ def may(index: Index, rows: Collection[Row], value: Value) -> Collection[Row]:
     unknown = index.get(None)
     found = index.get(value, [])
     return found + unknown if unknown else found
-
-
-def _careful(function: Callable[..., Value]) -> Callable[..., Value]:
-    """The function that gives unknown of an unknown."""
-
-    def careful(*args: Value) -> Value:
-        return None if None in args else function(*args)
-
-    return careful

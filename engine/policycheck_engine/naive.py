@@ -152,7 +152,8 @@ class World:
 
         window = tuple(self.value(t, env) for t in literal.window or ())
         against = rows(literal.against) if literal.against else set()
-        return aggregated(literal, rows(literal.body), against, window, self.days)
+        how = (literal.kind, literal.bound, literal.weight is not None, literal.unit)
+        return aggregated(*how, rows(literal.body), against, window, self.days)
 
 
 def holds(op: str, left: Value, right: Value, sure: bool) -> bool:

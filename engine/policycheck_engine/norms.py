@@ -8,11 +8,14 @@ where the facts have unknowns, and only what is certain is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
 from typing import Literal
 
-from policycheck_engine.readings import Split, low
+from policycheck_engine.readings import Outline, low
 from policycheck_engine.values import Row, Value
 
 Verdict = Literal["met", "pending", "excused", "explained", "undecided", "breach"]
@@ -46,11 +49,17 @@ class Norm:
 
     def relations(self) -> Iterator[str]:
         """All relations that the norm reads."""
+        yield from self.deciding()
+        if self.minor is not None:
+            yield self.minor
+        yield from self.notes
+
+    def deciding(self) -> Iterator[str]:
+        """The relations that outcomes come from; the others only say how loud, and what to add."""
         yield from (self.case, self.fails)
-        for name in (self.pending, self.excused, self.explained, self.unanswered, self.minor):
+        for name in (self.pending, self.excused, self.explained, self.unanswered):
             if name is not None:
                 yield name
-        yield from self.notes
 
 
 @dataclass(slots=True)
@@ -58,7 +67,8 @@ class Judged:
     """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
     `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index.
+    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index. `accepted`
+    are the failing cases that were accepted, and that would have made it a breach.
     """
 
     subject: dict[str, Value]
@@ -68,6 +78,16 @@ class Judged:
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
+    accepted: list[dict[str, Value]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of a norm: its values, its verdict, and the rows that excuse it for certain."""
+
+    values: dict[str, Value]
+    verdict: Verdict
+    excuses: list[dict[str, Value]]
 
 
 @dataclass(slots=True)
@@ -81,44 +101,59 @@ class Judgement:
     cases: Counter[Verdict]
 
 
-Facts = Mapping[str, set[Row]]
+Facts = Mapping[str, AbstractSet[Row]]
+Accepts = Callable[[Mapping[str, Value]], bool]
+"""Whether the failure of a case is accepted from outside, by its values."""
+
+
+def nothing_accepted(case: Mapping[str, Value]) -> bool:
+    """The usual: no failure is accepted."""
+    return False
 
 
 class _Reading:
     """The rows of a relation that are certain and those that are possible, by the case they belong to."""
 
-    def __init__(self, name: str | None, split: Split, facts: Facts, width: int) -> None:
-        self.columns: tuple[str, ...] = split.program.relations[name].names if name else ()
-        self.sure = self._by_case(facts[split.reading(name, True)], width) if name else {}
+    def __init__(self, name: str | None, outline: Outline, facts: Facts, width: int) -> None:
+        self.columns: tuple[str, ...] = outline.names[name] if name else ()
+        self.sure = _by_case(facts[outline.reading(name, True)], width) if name else {}
         self.maybe = self.sure
-        if name in split.split:
-            self.maybe = self._by_case(facts[split.reading(name, False)], width)
+        if name in outline.split:
+            self.maybe = _by_case(facts[outline.reading(name, False)], width)
         self.by_known: dict[tuple[int, ...], dict[Row, list[Row]]] = {}
 
-    @staticmethod
-    def _by_case(rows: set[Row], width: int) -> dict[Row, list[Row]]:
-        found: dict[Row, list[Row]] = {}
-        for row in rows:
-            found.setdefault(row[:width], []).append(row)
-        return found
-
-    def may(self, case: Row) -> list[Row]:
+    def may(self, case: Row) -> Sequence[Row]:
         """The possible rows of a case; those of a case with unknowns may have found values for them."""
         if None not in case:
-            return self.maybe.get(case, [])
+            return self.maybe.get(case, ())
         known = tuple(i for i, value in enumerate(case) if value is not None)
         if known not in self.by_known:
             index = self.by_known[known] = {}
             for key, rows in self.maybe.items():
                 index.setdefault(tuple(key[i] for i in known), []).extend(rows)
-        return self.by_known[known].get(tuple(case[i] for i in known), [])
+        return self.by_known[known].get(tuple(case[i] for i in known), ())
 
     def named(self, row: Row) -> dict[str, Value]:
         return named(self.columns, row)
 
 
+def _by_case(rows: Collection[Row], width: int) -> Mapping[Row, list[Row]]:
+    found: dict[Row, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[:width], []).append(row)
+    return found
+
+
+@cache
+def bounded(columns: tuple[str, ...]) -> bool:
+    """Whether any of the columns is one of a pair of bounds."""
+    return any(name[-1] in "<>" for name in columns)
+
+
 def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     """A row as a mapping; a pair of bounds that agree is one value, else both are kept."""
+    if not bounded(columns):
+        return dict(zip(columns, row, strict=True))
     out: dict[str, Value] = {}
     for name, value in zip(columns, row, strict=True):
         if name[-1] not in "<>":
@@ -130,33 +165,52 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def judge(norm: Norm, split: Split, facts: Facts) -> Judgement:
-    """The outcome of each subject of a norm."""
-    maker = _Judge(norm, split, facts)
-    places = [_place(maker.case.columns, name) for name in norm.subject]
+def cases(norm: Norm, outline: Outline, facts: Facts) -> Iterator[Case]:
+    """Every case of a norm, in order."""
+    maker = _Judge(norm, outline, facts, nothing_accepted)
+    others = maker.others()
+    for row in sorted(maker.cases, key=in_order):
+        verdict = maker.verdict(row) if row in others else "met"
+        excuses = [maker.excused.named(r) for r in sorted(maker.excused.sure.get(row, ()), key=in_order)]
+        yield Case(named(maker.columns, row), verdict, excuses)
+
+
+def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing_accepted) -> Judgement:
+    """The outcome of each subject of a norm. Nearly all cases are met, so those are only counted.
+
+    Failures that `accepts` says yes to excuse a subject that would be a breach, and change no other.
+    """
+    maker = _Judge(norm, outline, facts, accepts)
+    others = maker.others()
+    met = maker.cases - others if others else maker.cases
+    holding = by_subject(met, maker.places, maker.width)
+    vague = by_subject({row for row in maker.vague if row in met}, maker.places, maker.width)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
-    holding: dict[Row, int] = {}
-    vague: dict[Row, int] = {}
-    cases: Counter[Verdict] = Counter()
-    for row in maker.case.maybe:
-        verdict = maker.verdict(row)
-        cases[verdict] += 1
-        key = tuple([row[p] for p in places])
-        if verdict == "met":
-            holding[key] = holding.get(key, 0) + 1
-            if None in row:
-                vague[key] = vague.get(key, 0) + 1
-        else:
-            failing.setdefault(key, []).append((row, verdict))
-    met = [key for key in holding if key not in failing]
-    others = []
-    for key in sorted(failing, key=in_order):
-        judged = maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
-        if judged.outcome == "met":
-            met.append(key)
-        else:
-            others.append(judged)
-    return Judgement(norm, met, others, cases)
+    for row in others:
+        failing.setdefault(tuple([row[p] for p in maker.places]), []).append((row, maker.verdict(row)))
+    cases: Counter[Verdict] = Counter(verdict for rows in failing.values() for _, verdict in rows)
+    if met:
+        cases["met"] = len(met)
+    subjects = [
+        maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
+        for key in sorted(failing, key=in_order)
+    ]
+    accepted = sum(len(s.accepted) for s in subjects)
+    if accepted:
+        cases["breach"] -= accepted
+        cases["excused"] += accepted
+    borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
+    whole = [key for key in holding if key not in failing] if failing else list(holding)
+    return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], +cases)
+
+
+def by_subject(rows: Collection[Row], places: Sequence[int], width: int) -> Mapping[Row, int]:
+    """How many of the cases belong to each subject, whose values stand at these places."""
+    if not places:
+        return {(): len(rows)} if rows else {}
+    if list(places) == list(range(width)):
+        return dict.fromkeys(rows, 1)
+    return Counter(zip(*(map(itemgetter(p), rows) for p in places), strict=True))
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -164,27 +218,47 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
     return tuple((value is None, str(value)) for value in row)
 
 
-class _Judge:
-    """The readings of one norm's relations, and the verdicts they give."""
+def in_line(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows in order."""
+    return rows if len(rows) < 2 else sorted(rows, key=in_order)
 
-    def __init__(self, norm: Norm, split: Split, facts: Facts) -> None:
-        width = len(split.program.relations[norm.case].columns)
+
+class _Judge:
+    """The readings of one norm's relations, and the verdicts they give.
+
+    `cases` are all that are possible, `certain` those among them that are certain, and `vague` those
+    with an unknown value. The subject of a case stands at `places` among its `width` values.
+    """
+
+    def __init__(self, norm: Norm, outline: Outline, facts: Facts, accepts: Accepts) -> None:
+        cases = outline.reading(norm.case, False)
+        self.norm, self.accepts, self.columns = norm, accepts, outline.names[cases]
+        self.width = len(self.columns)
+        self.places = [_place(self.columns, name) for name in norm.subject]
+        self.cases = facts[cases]
+        self.certain = facts[outline.reading(norm.case, True)]
+        self.vague = {row for row in self.cases if None in row} if cases in outline.unknown else set()
 
         def reading(name: str | None) -> _Reading:
-            return _Reading(name, split, facts, width)
+            return _Reading(name, outline, facts, self.width)
 
-        self.norm = norm
-        self.case, self.fails = reading(norm.case), reading(norm.fails)
+        self.fails = reading(norm.fails)
         self.pending, self.excused = reading(norm.pending), reading(norm.excused)
         self.explained, self.minor = reading(norm.explained), reading(norm.minor)
         self.unanswered = reading(norm.unanswered)
         self.notes = [reading(name) for name in norm.notes]
 
+    def others(self) -> set[Row]:
+        """The cases that are not simply met: those that may fail, and those that may not be there."""
+        failing = set(self.fails.maybe.keys() & self.cases)
+        failing |= {row for row in self.vague if self.fails.may(row)}
+        return failing if self.certain is self.cases else failing | {*self.cases} - self.certain
+
     def verdict(self, row: Row) -> Verdict:
         """What one case is. One that may be out of scope is undecided even when it cannot fail: met in
         some fillings of the unknowns, and not there in others."""
         if not self.fails.may(row):
-            return "met" if row in self.case.sure else "undecided"
+            return "met" if row in self.certain else "undecided"
         if row not in self.fails.sure or self.unanswered.may(row):
             return "undecided"
         milder: tuple[tuple[Verdict, _Reading], ...] = (
@@ -202,26 +276,51 @@ class _Judge:
     def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
-        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
-        unclear: Counter[Verdict] = Counter(verdict for row, verdict in cases if None in row)
+        outcome = self.outcome(cases, met, vague)
+        accepted: Sequence[Row] = ()
+        if outcome == "breach" and self.accepts is not nothing_accepted:
+            covered = {
+                row for row, v in cases if v in ("breach", "undecided") and self.accepts(self.named(row))
+            }
+            # a covered case that cannot be told is no breach either way
+            outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
+            accepted = in_line([r for r, v in cases if r in covered and v == "breach"])
+            cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
+        counts: Counter[Verdict] = Counter()
+        for _, verdict in cases:
+            counts[verdict] += 1
+        if met:
+            counts["met"] = met
+        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
+        if outcome == "met":
+            return result
+        result.accepted = [self.named(row) for row in accepted]
+        decisive = in_line([row for row, verdict in cases if verdict == outcome])
+        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
+        for row in decisive:
+            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
+            from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
+            result.decisive.append(self.named(row))
+            result.shown += [from_.named(r) for r in in_line(rows)]
+            for i, note in enumerate(self.notes):
+                result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
+        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
+        return result
+
+    def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
+        """What comes of these cases, and of others that are met."""
+        if len(cases) == 1 and not met and not vague and self.norm.share is None and not self.norm.allow:
+            return cases[0][1]
+        counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
+        unclear: Counter[Verdict] = Counter([verdict for row, verdict in cases if None in row])
         if vague:
             unclear["met"] = vague
         if met:
             counts["met"] = met
-        outcome = overall(counts, self.norm, unclear)
-        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
-        if outcome == "met":
-            return result
-        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
-        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
-        for row in decisive:
-            rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
-            result.decisive.append(self.case.named(row))
-            result.shown += [source.named(r) for r in sorted(rows, key=in_order)]
-            for i, note in enumerate(self.notes):
-                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
-        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
-        return result
+        return overall(counts, self.norm, unclear)
+
+    def named(self, row: Row) -> dict[str, Value]:
+        return named(self.columns, row)
 
 
 def _place(columns: tuple[str, ...], name: str) -> int:

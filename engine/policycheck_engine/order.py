@@ -2,72 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cache
 
-from policycheck_engine.program import Aggregate, Atom, Bind, Body, Literal, Var, names_in, terms, variables
+from policycheck_engine.program import Aggregate, Atom, Bind, Body, Literal, Var, names_in, variables
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A literal of a body: the variables it gives a value, those that must have one before it, all that it
+    mentions, and those it may find a value for. `free` says that it looks at nothing but variables."""
+
+    literal: Literal
+    gives: frozenset[str]
+    needs: frozenset[str]
+    names: frozenset[str]
+    finds: frozenset[str]
+    free: bool
+
+    def waits(self, left: Collection[Part]) -> bool:
+        """Whether a variable that the literal looks at may yet be found: one that is unknown so far gets
+        its value from a later atom of a possible reading."""
+        return not self.free and any(other is not self and self.needs & other.finds for other in left)
+
+
+def parts(body: Body) -> list[Part]:
+    """The literals of a body with what is known of each."""
+    return [part(literal) for literal in body]
+
+
+def part(literal: Literal) -> Part:
+    """A literal with the variables it gives, needs, mentions and finds."""
+    names = frozenset(names_in((literal,)))
+    if isinstance(literal, Atom):
+        own = frozenset(t.name for _, t in literal.args if isinstance(t, Var))
+        inside = frozenset(v.name for _, t in literal.args if not isinstance(t, Var) for v in variables(t))
+        free = all(isinstance(t, Var) for _, t in literal.args)
+        return Part(literal, own, inside, names, literal.finds, free)
+    if isinstance(literal, Bind):
+        gives = frozenset({literal.var.name})
+        return Part(
+            literal, gives, frozenset(v.name for v in variables(literal.term)), names, NO_NAMES, False
+        )
+    if isinstance(literal, Aggregate):
+        gives = frozenset({literal.into.name})
+        window = {v.name for t in literal.window or () for v in variables(t)}
+        return Part(literal, gives, (names - gives) | window, names, NO_NAMES, False)
+    return Part(literal, NO_NAMES, names, names, NO_NAMES, False)
+
+
+NO_NAMES: frozenset[str] = frozenset()
 
 
 def ordered(body: Body, known: set[str]) -> Body:
     """The same literals, each after those that give its variables a value; tests as early as they can."""
-    own = frozenset(n for n in _binders(body) if n not in known)
-    return _ordered(body, own)
+    return _ordered(body, _given(body) - known)
+
+
+def arranged(body: Body, known: set[str]) -> Body:
+    """The same as `ordered`, for a body that is asked about once."""
+    left = parts(body)
+    return _arranged(left, {name for p in left for name in p.gives} - known)
 
 
 @cache
-def _binders(body: Body) -> frozenset[str]:
-    found: set[str] = set()
-    for literal in body:
-        found |= gives(literal)
-    return frozenset(found)
+def _parts(body: Body) -> list[Part]:
+    return parts(body)
+
+
+@cache
+def _given(body: Body) -> frozenset[str]:
+    return frozenset(name for p in _parts(body) for name in p.gives)
 
 
 @cache
 def _ordered(body: Body, missing: frozenset[str]) -> Body:
-    left = list(body)
-    lacking = set(missing)
+    return _arranged(list(_parts(body)), set(missing))
+
+
+def _arranged(left: list[Part], lacking: set[str]) -> Body:
     out: list[Literal] = []
     while left:
-        ready = [literal for literal in left if not needs(literal) & lacking]
-        ready = [literal for literal in ready if not waits(literal, left)] or ready
-        tests = [literal for literal in ready if not isinstance(literal, Atom)]
+        ready = [p for p in left if not p.needs & lacking]
+        ready = [p for p in ready if not p.waits(left)] or ready
         if not ready:
             raise ValueError(", ".join(f"`${name}`" for name in sorted(lacking) if name[0] != "_"))
-        chosen = tests[0] if tests else ready[0]
+        chosen = next((p for p in ready if not isinstance(p.literal, Atom)), ready[0])
         left.remove(chosen)
-        out.append(chosen)
-        lacking -= gives(chosen)
+        out.append(chosen.literal)
+        lacking -= chosen.gives
     return tuple(out)
-
-
-def waits(literal: Literal, left: list[Literal]) -> bool:
-    """Whether a variable that a literal looks at may yet be found: one that is unknown so far gets its
-    value from a later atom of a possible reading."""
-    if isinstance(literal, Atom) and all(isinstance(term, Var) for _, term in literal.args):
-        return False
-    looked_at = needs(literal)
-    return any(isinstance(other, Atom) and other is not literal and looked_at & other.finds for other in left)
-
-
-def gives(literal: Literal) -> set[str]:
-    """The variables that a literal gives a value."""
-    match literal:
-        case Atom():
-            return {term.name for _, term in literal.args if isinstance(term, Var)}
-        case Bind():
-            return {literal.var.name}
-        case Aggregate():
-            return {literal.into.name}
-    return set()
-
-
-def needs(literal: Literal) -> set[str]:
-    """The variables of the body around that must have a value before the literal."""
-    match literal:
-        case Atom():
-            return {v.name for _, t in literal.args if not isinstance(t, Var) for v in variables(t)}
-        case Bind():
-            return {v.name for v in variables(literal.term)}
-        case Aggregate():
-            window = {v.name for t in literal.window or () for v in variables(t)}
-            return window | names_in((literal,)) - gives(literal)
-    return {v.name for t in terms(literal) for v in variables(t)} | names_in((literal,))

@@ -31,10 +31,15 @@ class Var:
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """A value; its type is that of what it is compared with."""
+    """A value; its type is that of what it is compared with.
+
+    One that differs from run to run, such as the day of judging, has a `name`: a program that was made
+    ready with one value of that type can be run with another.
+    """
 
     value: Value
     origin: object = field(default=None, compare=False)
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

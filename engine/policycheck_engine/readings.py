@@ -11,7 +11,7 @@ row of unknowns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from policycheck_engine.functions import FUNCTIONS
@@ -24,6 +24,7 @@ from policycheck_engine.program import (
     Call,
     Column,
     Compare,
+    Comparison,
     Const,
     Either,
     Literal,
@@ -77,6 +78,30 @@ class Split:
     program: Program
     split: frozenset[str]
     bounded: frozenset[tuple[str, str]]
+
+    def reading(self, relation: str, sure: bool) -> str:
+        """The relation to look at for one reading."""
+        return possible(relation) if not sure and relation in self.split else relation
+
+    def outline(self, names: Iterable[str] | None = None) -> Outline:
+        """These relations, or all of them, without anything that evaluating needs."""
+        chosen = self.program.relations if names is None else names
+        relations = {name: self.program.relations[name] for name in chosen}
+        return Outline(
+            frozenset(self.split.intersection(relations)),
+            {name: relation.names for name, relation in relations.items()},
+            frozenset(n for n, r in relations.items() if any(c.unknown for c in r.columns)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The relations of a split program as far as facts are read from them: which have two readings, the
+    names of their columns, and which may hold an unknown value."""
+
+    split: frozenset[str]
+    names: Mapping[str, tuple[str, ...]]
+    unknown: frozenset[str]
 
     def reading(self, relation: str, sure: bool) -> str:
         """The relation to look at for one reading."""
@@ -268,6 +293,9 @@ class _Maker:
                 out += self.literal(literal, scope, sure)
                 if isinstance(literal, Bind):
                     places[literal.var.name] += 1
+        for name, kind in before.items():
+            if kind.bounds and not scope[name].bounds:
+                out += tied(Var(name), sure)
         return tuple(out)
 
     def measured(
@@ -436,6 +464,13 @@ class _Maker:
             window=window,  # type: ignore[arg-type]
             bound=side,
         )
+
+
+def tied(var: Var, sure: bool) -> tuple[Compare, Compare]:
+    """That a variable, which has one value in this body, is what lies between two bounds around it."""
+    ops: tuple[Comparison, Comparison] = ("=", "=") if sure else (">=", "<=")
+    ends = (Var(low(var.name)), Var(high(var.name)))
+    return tuple(Compare(op, var, end, sure=sure) for op, end in zip(ops, ends, strict=True))  # type: ignore[return-value]
 
 
 def _in_turn(literal: Literal) -> tuple[int, str]:

@@ -1,15 +1,19 @@
-"""A rule as Python: nested loops over the rows that indexes give, made once for a program.
+"""The rules of a relation as one Python function: nested loops over the rows that indexes find.
 
-`source` writes a module with one function for each rule. A function is given the world it reads: `index`
-for the rows of a relation by the values of some columns, `rows` for all of them, and the constants.
+`written` gives the source of a function `derive`, which returns the relation's rows as keys, and what
+each of its parameters stands for. It says nothing of any records, so that it can be kept and used again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from typing import Literal as OneOf
 
-from policycheck_engine.order import gives, needs, waits
+from policycheck_engine.functions import FUNCTIONS
+from policycheck_engine.order import Part, part
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -28,18 +32,34 @@ from policycheck_engine.program import (
     Var,
     names_in,
     taken,
+    terms,
     variables,
 )
 
 OPERATOR = {"=": "==", "!=": "!="}
 
+DEEPEST = 15
+"""So many loops inside each other; Python allows a few more, and what is deeper is a function of its own."""
+
+Kind = OneOf["rows", "index", "keys", "range", "add", "between", "days", "given"]
+Need = tuple[Kind, str, tuple[Any, ...]]
+"""What a parameter stands for: the rows of a relation; its rows by the values at some places, or those
+values alone; a function that finds rows by such values and between two bounds; a function that counts by
+a calendar, or the days of all of them; or a named constant, with the value it had when this was written."""
+
+
+Guess = Callable[[str, tuple[int, ...]], float]
+"""Tells how many rows of a relation have the same values at some places, on average; it decides what comes
+first, and so how fast a rule is, never what it gives."""
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A Python expression, and whether it may be None."""
+    """A Python expression, whether it may be None, and whether it is the same for all rows."""
 
     text: str
     unknown: bool
+    fixed: bool = False
 
 
 Env = dict[str, Name]
@@ -47,11 +67,17 @@ Env = dict[str, Name]
 
 @dataclass
 class Block:
-    """Lines of a function while it is being written, at some depth; `miss` leaves the innermost loop."""
+    """Lines of a function while it is being written, at some depth.
 
-    lines: list[str]
+    `times` is a guess how often what comes next is done; `first` says that the first match ends it all.
+    """
+
     depth: int
-    looping: bool = False
+    times: float = 1
+    first: bool = False
+    lines: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+    loops: int = 0
 
     def add(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
@@ -61,128 +87,270 @@ class Block:
         self.add(f"if {test}:")
         self.depth += 1
 
+    def loop(self, row: str, rows: str) -> None:
+        """Go on for each of some rows."""
+        self.loops += 1
+        if self.loops % DEEPEST == 0:
+            name = f"deeper{self.loops}"
+            self.last.append(
+                "    " * self.depth + (f"if {name}(): return True" if self.first else f"{name}()")
+            )
+            self.add(f"def {name}():")
+            self.depth += 1
+        self.add(f"for {row} in {rows}:")
+        self.depth += 1
+
+    def end(self) -> list[str]:
+        """All lines, now that nothing more comes."""
+        return [*self.lines, *reversed(self.last)]
+
+
+def written(
+    rules: Iterable[Rule], relations: Mapping[str, Relation], guess: Guess
+) -> tuple[str, tuple[Need, ...]]:
+    """The source of `derive` for all rules of a relation, and what to call it with."""
+    rules = list(rules)
+    copied = copy_of(rules[0], relations) if len(rules) == 1 else None
+    if copied is not None:
+        same = "p0 if isinstance(p0, dict) else dict.fromkeys(p0)"
+        return f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),)
+    writer = Writer(relations, guess)
+    loops = [line for rule in rules for line in writer.rule(rule)]
+    head = f"def derive({', '.join(writer.needs.values())}):"
+    body = [*writer.fixed, *writer.functions, "out = {}", *loops, "return out"]
+    return "\n    ".join([head, *body]) + "\n", tuple(writer.needs)
+
+
+def copy_of(rule: Rule, relations: Mapping[str, Relation]) -> str | None:
+    """The relation that a rule gives all rows of, just as they are, if it does no more than that."""
+    if len(rule.body) != 1 or not isinstance(rule.body[0], Atom):
+        return None
+    atom = rule.body[0]
+    names = [term.name for _, term in atom.args if isinstance(term, Var)]
+    whole = tuple(name for name, _ in atom.args) == relations[atom.relation].names
+    same = [term for _, term in rule.args] == [term for _, term in atom.args]
+    return atom.relation if whole and same and len(set(names)) == len(atom.args) else None
+
 
 @dataclass
-class Specialiser:
-    """Writes the functions of a program."""
+class Writer:
+    """Writes the function of one relation."""
 
     relations: Mapping[str, Relation]
-    size: Callable[[str], int]
+    guess: Guess
+    needs: dict[Need, str] = field(default_factory=dict)
+    fixed: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
-    constants: list[object] = field(default_factory=list)
-    numbers: dict[tuple[type, object], int] = field(default_factory=dict)
-    indexes: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
+    seen: dict[int, Part] = field(default_factory=dict)
     count: int = 0
 
     def fresh(self, letter: str) -> str:
         self.count += 1
         return f"{letter}{self.count}"
 
-    def rule(self, rule: Rule) -> str:
-        """Write a rule; the name of its function, which adds the rows it makes to a set."""
-        name = self.fresh("rule")
-        block = Block([f"def {name}(out):"], 1)
-        env = self.body(rule.body, {}, block)
+    def need(self, kind: Kind, name: str, places: tuple[Any, ...] = ()) -> str:
+        """The parameter for something that is asked for."""
+        return self.needs.setdefault((kind, name, places), f"p{len(self.needs)}")
+
+    def rule(self, rule: Rule) -> list[str]:
+        """The loops that add the rows of one rule."""
+        block = Block(0)
+        wanted = {v.name for _, term in rule.args for v in variables(term)}
+        env = self.body(rule.body, {}, block, wanted)
         row = "".join(f"{self.term(t, env, block).text}, " for _, t in rule.args)
-        block.add(f"out.add(({row}))")
-        self.functions.append("\n".join(block.lines))
-        return name
+        block.add(f"out[({row})] = None")
+        return block.end()
 
     # Bodies
 
-    def body(self, body: Body, env: Env, block: Block) -> Env:
-        """Write the loops and tests of a body; what comes after is done for each of its matches."""
+    def parts(self, body: Body) -> list[Part]:
+        """What is known of each literal of a body; worked out once for each."""
+        for literal in body:
+            if id(literal) not in self.seen:
+                self.seen[id(literal)] = part(literal)
+        return [self.seen[id(literal)] for literal in body]
+
+    def body(self, body: Body, env: Env, block: Block, wanted: Iterable[str] = ()) -> Env:
+        """Write the loops and tests of a body; what comes after is done for each of its matches, at least
+        for each that differs in the wanted variables."""
         env = dict(env)
-        left = list(body)
-        lacking = {name for literal in body for name in gives(literal)} - set(env)
+        left = self.parts(body)
+        lacking = {name for p in left for name in p.gives} - set(env)
+        uses = Counter([name for p in left for name in p.names])
+        uses.update(wanted)
         while left:
-            ready = [x for x in left if not needs(x) & lacking]
-            literal = min(ready, key=lambda x: (waits(x, left), self.cost(x, env)))
-            left.remove(literal)
-            self.literal(literal, env, block)
-            lacking -= gives(literal)
+            ready = [p for p in left if not p.needs & lacking]
+            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses, block.times)))
+            left.remove(chosen)
+            uses.subtract(chosen.names)
+            self.literal(chosen.literal, env, block, uses, left)
+            lacking -= chosen.gives
         return env
 
-    def cost(self, literal: Literal, env: Env) -> tuple[int, int]:
-        """What to do next: what can be tested, then what an index finds, then the smallest relation."""
-        if not isinstance(literal, Atom):
-            return ({Compare: 0, Member: 0, Bind: 0, Not: 1, Either: 1, Aggregate: 2}[type(literal)], 0)
-        known = sum(isinstance(t, Var) and t.name in env for _, t in literal.args)
-        constants = sum(not isinstance(t, Var) for _, t in literal.args)
-        if known:
-            return (3, -known - constants)
-        return (4, self.size(literal.relation) // 8**constants)
+    def cost(self, about: Part, env: Env, uses: Counter[str], times: float) -> tuple[int, float]:
+        """What to do next: what can be tested, by how long that takes; then the atom whose index and rows are
+        the least work, those first that have to do with what is known."""
+        literal = about.literal
+        match literal:
+            case Compare() | Member() | Bind():
+                return (1, 2) if any(isinstance(t, Call) for t in terms(literal)) else (0, 0)
+            case Not() | Either():
+                return (1, 3)
+            case Aggregate():
+                return (3, 0)
+        relation = self.relations[literal.relation]
+        known = [n for n, t in literal.args if not isinstance(t, Var) or t.name in env]
+        joined = any(isinstance(t, Var) and t.name in env for _, t in literal.args)
+        if joined and all(name in env or uses[name] == 1 for name in about.names):
+            return (1, 1)
+        found = self.found(literal, env)
+        work = found * times + (self.guess(relation.name, ()) if known else 0)
+        if not joined:
+            return (5, work)
+        return (2 if found <= 1 else 4, work)
 
-    def literal(self, literal: Literal, env: Env, block: Block) -> None:
+    def found(self, atom: Atom, env: Env) -> float:
+        """A guess how many rows of an atom match."""
+        relation = self.relations[atom.relation]
+        known = [n for n, t in atom.args if not isinstance(t, Var) or t.name in env]
+        return self.guess(atom.relation, tuple(sorted(relation.index(n) for n in known)))
+
+    def literal(self, literal: Literal, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
+        """Write a literal; `left` are those that come after it."""
         match literal:
             case Atom():
-                self.atom(literal, env, block)
+                self.atom(literal, env, block, uses, left)
             case Bind():
-                value = self.term(literal.term, env, block)
-                env[literal.var.name] = self.keep(value, block)
+                env[literal.var.name] = self.keep(self.term(literal.term, env, block), block)
             case Aggregate():
                 env[literal.into.name] = self.aggregate(literal, env, block)
             case _:
                 block.require(self.test(literal, env, block))
 
-    def atom(self, atom: Atom, env: Env, block: Block) -> None:
+    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
+        """A loop over the rows that match, or a test when nothing of them is used."""
         relation = self.relations[atom.relation]
         row = self.fresh("t")
         strict: list[tuple[int, str]] = []
-        loose: list[tuple[Name, Name]] = []
-        twice: list[tuple[Name, Name]] = []
-        given: list[tuple[Var, Name]] = []
+        alike: list[tuple[Name, Name]] = []
+        loose: list[tuple[int, Name]] = []
+        found: dict[str, Name] = {}
         for column, term in atom.args:
             place = relation.index(column)
             here = Name(f"{row}[{place}]", relation.columns[place].unknown)
-            if isinstance(term, Var) and term.name not in env and all(v.name != term.name for v, _ in given):
-                given.append((term, here))
-            elif isinstance(term, Var) and term.name not in env:
-                twice.append((here, next(n for v, n in given if v.name == term.name)))
-            else:
-                value = self.term(term, env, block)
-                tolerant = not atom.sure and (here.unknown or value.unknown)
-                if tolerant:
-                    loose.append((here, value))
-                    if isinstance(term, Var) and value.unknown:
-                        given.append((term, here))
-                elif value.unknown:
-                    block.require(f"{value.text} is not None")
-                    strict.append((place, value.text))
+            if isinstance(term, Var) and term.name not in env:
+                if term.name in found:
+                    alike.append((here, found[term.name]))
                 else:
-                    strict.append((place, value.text))
-        block.add(f"for {row} in {self.candidates(atom.relation, strict, loose)}:")
-        block.depth += 1
-        for here, value in [*loose, *twice]:
+                    found[term.name] = here
+                continue
+            again = found.get(term.name) if isinstance(term, Var) else None
+            value = again or self.term(term, env, block)
+            if not atom.sure and (here.unknown or value.unknown):
+                loose.append((place, value))
+                alike.append((here, value))
+                if isinstance(term, Var) and value.unknown:
+                    text = f"({here.text} if {value.text} is None else {value.text})"
+                    found[term.name] = Name(text, here.unknown)
+            elif again is not None:  # a value of this very row: nothing to look it up by
+                alike.append((here, value))
+            else:
+                if value.unknown and here.unknown:
+                    block.require(f"{value.text} is not None")
+                strict.append((place, value.text))
+        used = [name for name in found if uses[name]]
+        if not alike and not used:
+            block.require(self.some(atom.relation, strict))
+            return
+        if not alike and self.one_of(atom, strict, used, uses, block, left):
+            return
+        bounds = self.bounds(atom, env, left) if block.times > 1 and not loose else {}
+        if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
+            bounds = {}
+        times = self.found(atom, env) * block.times
+        block.loop(row, self.candidates(atom.relation, strict, loose, bounds))
+        block.times = max(times, 1)
+        for here, value in alike:
             block.require(compared("=", here, value, atom.sure))
-        for var, here in given:
-            old = env.get(var.name)
-            if old is not None:
-                here = Name(f"({here.text} if {old.text} is None else {old.text})", here.unknown)
-            env[var.name] = self.keep(here, block)
+        for name, here in found.items():
+            if uses[name]:
+                env[name] = here if uses[name] == 1 else self.keep(here, block)
 
-    def candidates(self, relation: str, strict: list[tuple[int, str]], loose: list[tuple[Name, Name]]) -> str:
+    def one_of(
+        self,
+        atom: Atom,
+        strict: list[tuple[int, str]],
+        used: list[str],
+        uses: Counter[str],
+        block: Block,
+        left: list[Part],
+    ) -> bool:
+        """Write an atom of which one value is used, and only to be one of a few, as so many lookups."""
+        if len(used) != 1 or uses[used[0]] != 1:
+            return False
+        other = next((p for p in left if used[0] in p.names), None)
+        if other is None or not isinstance(other.literal, Member) or not strict:
+            return False
+        member = other.literal
+        place = next(self.place(atom, n) for n, t in atom.args if isinstance(t, Var) and t.name == used[0])
+        if self.relations[atom.relation].columns[place].unknown or any(c.name for c in member.values):
+            return False
+        found = (self.some(atom.relation, [*strict, (place, repr(c.value))]) for c in member.values)
+        block.require(" or ".join(found) or "False")
+        left.remove(other)
+        return True
+
+    def place(self, atom: Atom, column: str) -> int:
+        return self.relations[atom.relation].index(column)
+
+    def some(self, relation: str, strict: list[tuple[int, str]]) -> str:
+        """Whether a relation has a row with these values."""
+        if not strict:
+            return self.need("rows", relation)
+        return f"{key(strict)} in {self.need('keys', relation, places(strict))}"
+
+    def candidates(
+        self,
+        relation: str,
+        strict: list[tuple[int, str]],
+        loose: list[tuple[int, Name]],
+        bounds: Mapping[str, tuple[int, str]],
+    ) -> str:
         """The rows that can match: by an index where there are values to look up."""
+        if bounds:
+            below, above = bounds.get("<", (None, None)), bounds.get(">", (None, None))
+            find = self.need("range", relation, (places(strict), below[0], above[0]))
+            return f"{find}({key(strict)}, {below[1]}, {above[1]})"
         if strict:
-            strict = sorted(strict)
-            index = self.index(relation, tuple(place for place, _ in strict))
-            key = strict[0][1] if len(strict) == 1 else f"({', '.join(v for _, v in strict)})"
-            return f"{index}.get({key}, EMPTY)"
-        rows = self.index(relation, ())
+            return f"{self.need('index', relation, places(strict))}.get({key(strict)}, EMPTY)"
+        rows = self.need("rows", relation)
         if loose:
-            here, value = loose[0]
-            place = int(here.text[here.text.index("[") + 1 : -1])
-            index = self.index(relation, (place,))
-            return f"may({index}, {rows}, {value.text})"
+            place, value = loose[0]
+            return f"may({self.need('index', relation, (place,))}, {rows}, {value.text})"
         return rows
 
-    def index(self, relation: str, places: tuple[int, ...]) -> str:
-        """The name of an index that the world makes; without places, of all rows."""
-        return self.indexes.setdefault((relation, places), f"i{len(self.indexes)}")
+    def bounds(self, atom: Atom, env: Env, left: Iterable[Part]) -> dict[str, tuple[int, str]]:
+        """What the columns of an atom must lie below and above, by tests that are still to come: for each
+        side a place and a value that is known already."""
+        relation = self.relations[atom.relation]
+        own = {t.name: relation.index(n) for n, t in atom.args if isinstance(t, Var) and t.name not in env}
+        found: dict[str, tuple[int, str]] = {}
+        for literal in (p.literal for p in left):
+            if not isinstance(literal, Compare) or literal.op in ("=", "!="):
+                continue
+            for mine, other, side in (
+                (literal.left, literal.right, literal.op[0]),
+                (literal.right, literal.left, "<" if literal.op[0] == ">" else ">"),
+            ):
+                known = isinstance(other, Const) or (isinstance(other, Var) and other.name in env)
+                if known and isinstance(mine, Var) and mine.name in own:
+                    value = self.term(other, env, Block(0))
+                    found.setdefault(side, (own[mine.name], value.text))
+        return found
 
     def keep(self, value: Name, block: Block) -> Name:
         """A name for a value, so that it is worked out once."""
-        if value.text.isidentifier():
+        if value.fixed or value.text.isidentifier():
             return value
         name = self.fresh("v")
         block.add(f"{name} = {value.text}")
@@ -193,56 +361,80 @@ class Specialiser:
     def test(self, literal: Literal, env: Env, block: Block) -> str:
         match literal:
             case Compare():
-                left, right = self.term(literal.left, env, block), self.term(literal.right, env, block)
+                left, right = (self.term(t, env, block) for t in (literal.left, literal.right))
+                if left.unknown or right.unknown:
+                    left, right = self.keep(left, block), self.keep(right, block)
                 return compared(literal.op, left, right, literal.sure)
             case Member():
-                value = self.term(literal.term, env, block)
-                values = self.constant(frozenset(c.value for c in literal.values))
-                test = f"{value.text} in {values}"
-                return test if literal.sure or not value.unknown else f"({value.text} is None or {test})"
+                return self.member(literal, self.term(literal.term, env, block), block)
             case Not():
                 return f"not {self.exists(literal.body, env, block)}"
             case Either():
                 return "(" + " or ".join(self.exists(b, env, block) for b in literal.bodies) + ")"
         raise AssertionError(f"no test: {literal}")
 
+    def member(self, literal: Member, value: Name, block: Block) -> str:
+        texts = "".join(f"{self.term(c, {}, block).text}, " for c in literal.values)
+        values = f"({texts})" if any(c.name for c in literal.values) else f"{{{texts}}}"
+        if literal.sure or not value.unknown:
+            return f"{value.text} in {values}"
+        value = self.keep(value, block)
+        return f"({value.text} is None or {value.text} in {values})"
+
     def exists(self, body: Body, env: Env, block: Block) -> str:
         """Whether a body has a match."""
         if all(isinstance(x, Compare | Member) for x in body):
             return "(" + (" and ".join(self.test(x, env, block) for x in body) or "True") + ")"
-        simple = self.looked_up(body, env, block)
+        simple = self.only_tests(body, env)
         if simple is not None:
             return simple
-        outer = {name: value for name, value in env.items() if name in names_in(body)}
+        given, inside = self.inner(names_in(body), env)
         name = self.fresh("exists")
-        inner = Block([f"def {name}({', '.join(f'o{i}' for i in range(len(outer)))}):"], 1)
-        self.body(body, {n: Name(f"o{i}", v.unknown) for i, (n, v) in enumerate(outer.items())}, inner)
+        inner = Block(1, max(block.times, 2), first=True)
+        self.body(body, inside, inner)
         inner.add("return True")
-        inner.depth = 1
-        inner.add("return False")
-        self.functions.append("\n".join(inner.lines))
-        return f"{name}({', '.join(v.text for v in outer.values())})"
+        self.functions += [f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
+        return f"{name}({given})"
 
-    def looked_up(self, body: Body, env: Env, block: Block) -> str | None:
-        """The test of an index, when a body is one atom whose values are all known or do not matter."""
-        if len(body) != 1 or not isinstance(body[0], Atom):
+    def inner(self, names: set[str], env: Env) -> tuple[str, Env]:
+        """The values that a function is called with, and what it knows them as."""
+        passed = {n: v for n, v in env.items() if n in names and not v.fixed}
+        inside = {n: v for n, v in env.items() if n in names and v.fixed}
+        inside |= {n: Name(f"o{i}", v.unknown) for i, (n, v) in enumerate(passed.items())}
+        return ", ".join(v.text for v in passed.values()), inside
+
+    def only_tests(self, body: Body, env: Env) -> str | None:
+        """A body as one expression, when it has neither loops nor values of its own."""
+        if not self.are_tests(body, env):
             return None
-        atom = body[0]
-        relation = self.relations[atom.relation]
-        key: list[tuple[int, str]] = []
-        for column, term in atom.args:
-            place = relation.index(column)
-            if any(v.name not in env for v in variables(term)):
-                return None
-            value = self.term(term, env, block)
-            if value.unknown or (relation.columns[place].unknown and not atom.sure):
-                return None
-            key.append((place, value.text))
-        if not key:
-            return f"bool({self.index(atom.relation, ())})"
-        key.sort()
-        index = self.index(atom.relation, tuple(place for place, _ in key))
-        return f"({key[0][1] if len(key) == 1 else '(' + ', '.join(v for _, v in key) + ')'} in {index})"
+        inner = Block(0)
+        self.body(body, env, inner)
+        return "(" + " and ".join(line.strip()[3:-1] for line in inner.lines) + ")"
+
+    def are_tests(self, body: Body, env: Env) -> bool:
+        """Whether the literals of a body look up an index and no more, each for itself."""
+        uses = Counter([name for p in self.parts(body) for name in p.names])
+        return all(self.is_test(literal, env, uses) for literal in body)
+
+    def is_test(self, literal: Literal, env: Env, uses: Counter[str]) -> bool:
+        """Whether a literal is an atom whose values are known or used nowhere, or the negation of such."""
+        if isinstance(literal, Not):
+            return self.are_tests(literal.body, env)
+        if not isinstance(literal, Atom):
+            return False
+        columns = {c.name: c for c in self.relations[literal.relation].columns}
+        own: set[str] = set()
+        for column, term in literal.args:
+            if isinstance(term, Call):
+                return False
+            if isinstance(term, Const) or term.name in env:
+                if not literal.sure or columns[column].unknown:
+                    return False
+            elif term.name in own or uses[term.name] > 1:
+                return False
+            else:
+                own.add(term.name)
+        return True
 
     # Terms
 
@@ -251,53 +443,86 @@ class Specialiser:
             case Var():
                 return env[term.name]
             case Const():
-                return Name(self.constant(term.value), term.value is None)
+                if term.name is not None:
+                    return Name(self.need("given", term.name, (term.value,)), term.value is None, True)
+                return Name(repr(term.value), term.value is None, True)
             case Call():
-                args = [self.keep(self.term(arg, env, block), block) for arg in term.args]
-                inside = ", ".join(a.text for a in args)
-                if term.calendar:
-                    return Name(f"f_{term.function}({self.constant(term.calendar)}, {inside})", True)
-                return Name(f"f_{term.function}({inside})", True)
+                return self.call(term, [self.term(arg, env, block) for arg in term.args], block)
 
-    def constant(self, value: object) -> str:
-        key = (type(value), value)
-        if key not in self.numbers:
-            self.numbers[key] = len(self.constants)
-            self.constants.append(value)
-        return f"c{self.numbers[key]}"
+    def call(self, term: Call, args: list[Name], block: Block) -> Name:
+        """A function's value: None of an unknown; worked out once when it is the same for all rows."""
+        args = [self.keep(arg, block) if arg.unknown else arg for arg in args]
+        function = f"f_{term.function}"
+        if term.calendar:
+            function = self.need("add" if term.function == "add" else "between", term.calendar)
+        text = f"{function}({', '.join(a.text for a in args)})"
+        unknown = [a.text for a in args if a.unknown]
+        if unknown:
+            text = f"(None if {' or '.join(f'{u} is None' for u in unknown)} else {text})"
+        may_be = bool(unknown) or FUNCTIONS[term.function].may_fail
+        if not all(a.fixed for a in args):
+            return Name(text, may_be)
+        name = self.fresh("c")
+        self.fixed.append(f"{name} = {text}")
+        return Name(name, may_be, True)
 
     # Aggregates
 
     def aggregate(self, literal: Aggregate, env: Env, block: Block) -> Name:
         """A function of the variables around; it remembers, since many matches ask for the same value."""
-        wanted = names_in((literal,))
-        outer = {name: value for name, value in env.items() if name in wanted}
-        inside = {n: Name(f"o{i}", v.unknown) for i, (n, v) in enumerate(outer.items())}
+        given, inside = self.inner(names_in((literal,)), env)
         name = self.fresh("aggregate")
-        lines = ["@cache", f"def {name}({', '.join(v.text for v in inside.values())}):"]
-        gathered = []
-        for i, body in enumerate((literal.body, literal.against)):
-            if body:
-                gathered.append(f"rows{i}")
-                self.gather(literal, body, inside, f"rows{i}", lines)
-        block_inside = Block(lines, 1)
-        window = "".join(f"{self.term(t, inside, block_inside).text}, " for t in literal.window or ())
-        rows = ", ".join(gathered if len(gathered) == 2 else [*gathered, "EMPTY"])
-        block_inside.add(f"return aggregated({self.constant(literal)}, {rows}, ({window}), days)")
-        self.functions.append("\n".join(lines))
-        return self.keep(Name(f"{name}({', '.join(v.text for v in outer.values())})", True), block)
+        lines = ["@cache", f"def {name}({parameters(inside)}):"]
+        rows, known = self.gathered(literal, literal.body, inside, lines, block.times)
+        against = "EMPTY"
+        if literal.against:
+            against, _ = self.gathered(literal, literal.against, inside, lines, block.times)
+        last = Block(1)
+        window = "".join(f"{self.term(t, inside, last).text}, " for t in literal.window or ())
+        if literal.kind == "count" and known:
+            last.add(f"return len({rows})")
+        else:
+            how = f"{literal.kind!r}, {literal.bound!r}, {literal.weight is not None}, {literal.unit!r}"
+            days = self.need("days", "")
+            last.add(f"return aggregated({how}, {rows}, {against}, ({window}), {days})")
+        self.functions += [*lines, *last.end()]
+        return self.keep(Name(f"{name}({given})", literal.kind != "count" or not known), block)
 
-    def gather(self, literal: Aggregate, body: Body, env: Env, into: str, lines: list[str]) -> None:
-        """Write the loops that collect the different rows of a body."""
-        block = Block(lines, 1)
+    def gathered(
+        self, literal: Aggregate, body: Body, env: Env, lines: list[str], times: float
+    ) -> tuple[str, bool]:
+        """Write the loops that collect the different rows that an aggregate takes from a body: the name of
+        the set, and whether all their values are known."""
+        block = Block(1, times)
+        into = self.fresh("rows")
         block.add(f"{into} = set()")
-        found = self.body(body, env, block)
-        row = "".join(f"{self.term(t, found, block).text}, " for t in taken(literal))
-        block.add(f"{into}.add(({row}))")
+        wanted = {v.name for t in taken(literal) for v in variables(t)}
+        found = self.body(body, env, block, wanted)
+        values = [self.term(t, found, block) for t in taken(literal)]
+        block.add(f"{into}.add(({''.join(f'{v.text}, ' for v in values)}))")
+        lines += block.end()
+        return into, not any(v.unknown for v in values)
+
+
+def parameters(inside: Env) -> str:
+    return ", ".join(v.text for v in inside.values() if not v.fixed)
+
+
+def places(strict: list[tuple[int, str]]) -> tuple[int, ...]:
+    """The places of an index, in order."""
+    return tuple(sorted(place for place, _ in strict))
+
+
+def key(strict: list[tuple[int, str]]) -> str:
+    """What to look up in an index: one value, or several in the order of their places."""
+    values = [text for _, text in sorted(strict)]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"  # without any, the empty tuple
 
 
 def compared(op: str, left: Name, right: Name, sure: bool) -> str:
     """A comparison; of an unknown nothing is sure and everything possible."""
+    if op == "=" and left == right:
+        return f"{left.text} is not None" if left.unknown and sure else "True"
     test = f"{left.text} {OPERATOR.get(op, op)} {right.text}"
     unknown = [n.text for n in (left, right) if n.unknown]
     if not unknown:

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from policycheck_engine import Relation, Row
+from policycheck_engine import (
+    Aggregate,
+    Atom,
+    Column,
+    Either,
+    Literal,
+    Not,
+    Program,
+    Relation,
+    Row,
+    Rule,
+    Var,
+)
 from policycheck_engine.readings import possible
 
 from tests.properties.profile import LONG, examples
@@ -84,3 +97,34 @@ def half_forgotten(draw: st.DrawFn) -> tuple[World, World]:
 def test_forgetting_never_makes_an_outcome(both: tuple[World, World]) -> None:
     less, world = both
     assert not list(contradictions(solved(less), solved(world), world.norm))
+
+
+def p(variable: str) -> Atom:
+    return Atom("p", (("p0", Var(variable)),))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        Not((p("n1"),)),
+        Either(((p("n1"),),)),
+        Aggregate("count", Var("n2"), (p("n1"), p("i0")), (Var("i0"),)),
+    ],
+    ids=["not", "either", "count"],
+)
+def test_bounds_around_a_body_hold_inside_it(inside: Literal) -> None:
+    """A sum that may be 0 or 1, and a body that looks for it among exact values."""
+    relations = {
+        "p": Relation("p", (Column("p0", "int", positive=True),)),
+        "days": Relation("days", (Column("day", "date", unknown=True),), doubtful=True),
+    }
+    total = Aggregate("sum", Var("n1"), (Atom("days", ()),), (Var("i0"),), weight=Var("i0"))
+    given = ["n1", "n2"] if isinstance(inside, Aggregate) else ["n1"]
+    rules = (
+        Rule("total", (("n1", Var("n1")),), (p("i0"), total)),
+        Rule("found", tuple((n, Var(n)) for n in given), (Atom("total", (("n1", Var("n1")),)), inside)),
+    )
+    world = World(Program(relations, rules, {}), {"p": ((1,),), "days": ()}, {"days": ((None,),)})
+    vague = solved(world)
+    for rows, exact in solved_fillings(world, FILLINGS):
+        assert not list(contradictions(vague, exact)), rows

@@ -67,7 +67,7 @@ class Outcome:
     facts: Mapping[str, set[Row]]
 
     def judged(self, norm: Norm) -> Judgement:
-        return judge(norm, self.split, self.facts)
+        return judge(norm, self.split.outline(), self.facts)
 
 
 def checked(world: World) -> Program | None:

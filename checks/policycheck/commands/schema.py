@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,18 @@ from policycheck.commands.shared import write
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help="term, policy, section, records, scene or scenario.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="term, settings, policy, section, records, scene, scenario, questionnaire or findings."
+        ),
+    ],
     policy: Annotated[str | None, typer.Option(help="Whose record model a term file must follow.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
 ) -> int:
-    """Print a JSON Schema: of a term file, or of the files of a policy, for editors."""
+    """Print a JSON Schema: of a term file, of the files of a policy, or of a result."""
+    from policycheck.report.json_text import indented
     from policycheck.schemas_for import named_schema
 
-    write(json.dumps(named_schema(name, policy), ensure_ascii=False, indent=2) + "\n", output)
+    write(indented(named_schema(name, policy)), output)
     return 0

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
+from policycheck.files import write_whole
 
 FOUND, FAILED, INCOMPLETE = 1, 2, 3
 
@@ -23,6 +24,20 @@ class Format(StrEnum):
 
     table = "table"
     json = "json"
+
+
+ENGINES = frozenset({"auto", "memory", "duckdb", "durable", "naive"})
+
+
+class Command(TyperCommand):
+    """A command whose `--cross-check` may come without the name of an engine."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments, with `auto` where no engine is named."""
+        for i, arg in enumerate(args):
+            if arg == "--cross-check" and (i + 1 == len(args) or args[i + 1] not in ENGINES):
+                args = [*args[:i], "--cross-check=auto", *args[i + 1 :]]
+        return super().parse_args(ctx, args)
 
 
 def told(command: Callable[..., int]) -> Callable[..., None]:
@@ -68,30 +83,21 @@ def tell_problems(error: ProblemsError) -> None:
     for problem in error.problems:
         typer.echo(str(problem), err=True)
     count = len(error.problems)
-    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; nothing was judged", err=True)
+    typer.echo(f"policycheck: {count:,} problem{'s' if count != 1 else ''}; {error.upshot}", err=True)
 
 
-def write(text: str, output: Path | None) -> None:
+def write(text: str | bytes, output: Path | None) -> None:
     """The text to a file, whole or not at all, or to standard output."""
-    if output is None:
+    if output is not None:
+        write_all({output: text})
+    elif isinstance(text, str):
         sys.stdout.write(text)
         sys.stdout.flush()
-        return
-    if not output.parent.is_dir():
-        raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o666 & ~umask())
-        os.replace(name, output)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
-def umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_all(files: Mapping[Path, str | bytes]) -> None:
+    """Each text to its file: all of them are written down before the first takes its place."""
+    for output in files:
+        if not output.parent.is_dir():
+            raise UsageError(f"there is no folder `{output.parent}` to write `{output.name}` to")
+    write_whole(files)

@@ -26,6 +26,7 @@ from policycheck_engine import (
 )
 
 from policycheck.errors import Problem
+from policycheck.policy.model import AS_OF
 from policycheck.yamlfile import Place
 
 ORDER = {
@@ -54,7 +55,7 @@ AGGREGATES = {
 AGGREGATE_KEYS = ("where", "each", "of", "have", "weight", "from", "to", "in", "as", *ORDER, "is", "not")
 SPECIAL = ("not", "any", "every", *AGGREGATES)
 SHIFTS = ("days", "weeks", "months", "years", "minutes")
-PARTS = ("date_of", "week_of", "month_of", "weekday_of")
+PARTS = ("date_of", "time_of", "week_of", "month_of", "weekday_of")
 PAIRS = ("plus", "minus", "times", "over", "earlier", "later")
 
 
@@ -311,7 +312,7 @@ class BodyWriter:
     def variable(self, text: str, place: Place) -> Term:
         name = text.removeprefix("$")
         if name in self.words.values:
-            return Const(self.words.values[name], origin=place)
+            return Const(self.words.values[name], origin=place, name=AS_OF if name == AS_OF else None)
         self.places.setdefault(name, []).append(place)
         return Var(name, origin=place)
 

@@ -35,28 +35,28 @@ from policycheck_engine.strata import reads
 
 from policycheck.errors import PolicyError, Problem
 from policycheck.policy.bodies import BodyWriter, Vocabulary
-from policycheck.policy.model import Definition, Policy, RuleText
+from policycheck.policy.model import AS_OF, Definition, Policy, RuleText
+from policycheck.policy.model import Setting as Setting
 from policycheck.yamlfile import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
-
-    as_of: str | None
-    parameters: Mapping[str, Value]
-    first_day: str | None = None
-    next_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Compiled:
-    """A checked program and its norms, in the order of the document, and the values of its parameters."""
+    """A checked program and its norms, in the order of the document, and the values of its parameters.
+
+    `flaws` is the relation with what is wrong with exceptions, where any of the rules knows exceptions.
+    """
 
     policy: Policy
     program: Program
     norms: tuple[Norm, ...]
     values: Mapping[str, Any]
+    flaws: str | None = None
+
+    def column_of(self, relation: str, domain: str) -> str | None:
+        """The column of a relation that holds the key of rows of another, if it has one."""
+        columns = self.program.relations[relation].columns
+        return next((c.name for c in columns if c.domain == domain), None)
 
 
 def compile_policy(
@@ -93,9 +93,56 @@ def compile_policy(
     }
     program, found = check(Program(dict(base), tuple(without(rules, spoilt)), calendars))
     problems += [_placed(p.code, p.message, p.help, p.origin, policy) for p in found]
+    flaws = policy.flaws if policy.flaws in names else None
+    compiled = Compiled(policy, program, tuple(norms), words.values, flaws)
+    if not problems:
+        problems += [*unnamed_exceptions(compiled), *misplaced_flaws(compiled)]
     if problems:
         raise PolicyError(dict.fromkeys(problems))
-    return Compiled(policy, program, tuple(norms), words.values)
+    return compiled
+
+
+def unnamed_exceptions(compiled: Compiled) -> Iterator[Problem]:
+    """Rules that let exceptions on file excuse a breach, and do not say which of them did."""
+    policy = compiled.policy
+    marked = [r.name for r in policy.model.relations.values() if r.exception]
+    for norm in compiled.norms:
+        if norm.excused is None:
+            continue
+        rule = policy.rules[norm.rule]
+        read = relations_in(rule.data["excuse"], policy)
+        for name in marked:
+            if name in read and compiled.column_of(norm.excused, name) is None:
+                key = policy.model.relations[name].key[0]
+                message = f"a row of `{name}` excuses here, and nothing says which"
+                help_ = f"give its `{key}` a variable in `excuse`, and name it in `excuse_note`"
+                yield (rule.place / "excuse").problem("exception-unnamed", message, help_)
+
+
+def misplaced_flaws(compiled: Compiled) -> Iterator[Problem]:
+    """Flaws of something else than exceptions on file."""
+    policy, name = compiled.policy, compiled.flaws
+    if name is None:
+        return
+    first = compiled.program.relations[name].columns[0]
+    marked = [r.name for r in policy.model.relations.values() if r.exception]
+    if first.domain not in marked:
+        message = f"`${first.name}` is no exception, and `{name}` is to say what is wrong with them"
+        help_ = "give the key of a relation first whose rows claim exceptions"
+        yield (policy.definitions[name].place / "gives").problem("wrong-flaws", message, help_)
+
+
+def relations_in(data: Any, policy: Policy) -> set[str]:
+    """The relations that a body reads, through definitions as well."""
+    found: set[str] = set()
+    queue = list(mentioned(data))
+    while queue:
+        name = queue.pop()
+        if name not in found:
+            found.add(name)
+            if name in policy.definitions:
+                queue += mentioned(policy.definitions[name].when)
+    return found
 
 
 def without(rules: list[Rule], spoilt: set[str]) -> list[Rule]:
@@ -119,7 +166,7 @@ def vocabulary(policy: Policy, base: Mapping[str, Relation], setting: Setting) -
     values: dict[str, Value] = {p.name: p.value for p in policy.parameters.values()}
     values |= setting.parameters
     if setting.as_of is not None:
-        values["as_of"] = setting.as_of
+        values[AS_OF] = setting.as_of
     return Vocabulary(relations, values, tuple(policy.model.calendars))
 
 
@@ -265,13 +312,14 @@ class _RuleWriter:
             out.append(Not(self.writer.body(unless, place), origin=place))
         if "dated" in self.data:
             date = self.writer.variable(self.data["dated"], self.place / "dated")
-            for op, day in (
-                (">=", self.setting.first_day),
-                ("<", self.setting.next_version),
-                ("<=", self.setting.as_of),
+            place = self.place / "dated"
+            for op, day, name in (
+                (">=", self.setting.first_day, None),
+                ("<", self.setting.next_version, None),
+                ("<=", self.setting.as_of, AS_OF),
             ):
                 if day is not None:
-                    out.append(Compare(op, date, Const(day), origin=self.place / "dated"))  # type: ignore[arg-type]
+                    out.append(Compare(op, date, Const(day, name=name), origin=place))  # type: ignore[arg-type]
         return tuple(out)
 
     def failure(self) -> tuple[list[str], Body]:
@@ -324,7 +372,9 @@ class _RuleWriter:
         due = self.writer.term(self.data["due"], self.place / "due")
         origin = self.place / "due"
         return self.derive(
-            "pending", cases, (failure, Compare(">=", due, Const(self.setting.as_of), origin=origin))
+            "pending",
+            cases,
+            (failure, Compare(">=", due, Const(self.setting.as_of, name=AS_OF), origin=origin)),
         )
 
     def about(self, key: str, kind: str, failure: Atom) -> str | None:
@@ -373,6 +423,8 @@ class _RuleWriter:
         for name in used:
             if name in self.words.values or name in ("failed", "cases"):
                 continue
+            if name == "signatures" and self.text.attested:
+                continue
             if name not in names:
                 hint = nearest(name, [*names, "failed", "cases"])
                 message = f"the message uses `{{{name}}}`, which nothing gives a value"
@@ -381,8 +433,8 @@ class _RuleWriter:
                 self.writer.places.setdefault(name, []).append(place)
 
 
-def check_whole(policy: Policy) -> None:
-    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
+def compile_whole(policy: Policy) -> Compiled:
+    """All of a policy, over every relation of its record model; PolicyError holds every mistake in it."""
     model = policy.model
     base = {
         name: Relation(
@@ -390,4 +442,9 @@ def check_whole(policy: Policy) -> None:
         )
         for name, r in model.relations.items()
     }
-    compile_policy(policy, base, Setting(policy.scene.get("as_of", "2000-01-01"), {}))
+    return compile_policy(policy, base, Setting(policy.scene.get("as_of", "2000-01-01"), {}))
+
+
+def check_whole(policy: Policy) -> None:
+    """Compile all of a policy, so that every mistake in it is found; PolicyError holds them all."""
+    compile_whole(policy)

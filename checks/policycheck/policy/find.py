@@ -8,8 +8,10 @@ from pathlib import Path
 
 from policycheck_engine import nearest
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import UsageError
 from policycheck.policy.load import VERSION
+from policycheck.policy.model import Policy
 from policycheck.yamlfile import load
 
 
@@ -56,21 +58,50 @@ def pack_at(folder: Path) -> Pack | None:
         versions = tuple((f.name, f) for f in dated if (f / "policy.yaml").is_file())
     if not versions:
         return None
-    head = load(versions[-1][1] / "policy.yaml", []).data
+    file = versions[-1][1] / "policy.yaml"
+    name, school = kept(key_of("head", text_of([file])), lambda: head_of(file, folder.name))
+    return Pack(name, school, versions)
+
+
+def head_of(file: Path, name: str) -> tuple[str, str | None]:
+    """The id of a policy, which is that name if its file gives none, and its school."""
+    head = load(file, []).data
     head = head if isinstance(head, dict) else {}
-    return Pack(str(head.get("policy", folder.name)), head.get("school"), versions)
+    return str(head.get("policy", name)), head.get("school")
+
+
+def pack_of(policy: Policy) -> Pack:
+    """A version that is loaded already, as a pack of its own."""
+    return Pack(policy.id, policy.school, ((policy.version, policy.folder),))
+
+
+def folder_of_packs(name: str | None) -> Path | None:
+    """The folder in which a policy is found by the school: the shipped one, or one that holds policies."""
+    if name is None:
+        return shipped()
+    folder = Path(name)
+    return folder if folder.is_dir() and pack_at(folder) is None and any(packs(folder)) else None
 
 
 def find_pack(name: str | None, school: str | None) -> Pack:
-    """The policy that is meant by `--policy`, or else by the school."""
-    if name is not None:
+    """The policy that is meant by `--policy`, or else by the school.
+
+    In a folder of policies it is the one of that school, or else the one that is for any school.
+    """
+    folder = folder_of_packs(name)
+    if folder is None:
+        assert name is not None
         return named_pack(name)
-    known = list(packs(shipped()))
-    if school is None:
+    known = list(packs(folder))
+    for_any = [pack for pack in known if pack.school is None]
+    if school is None and not for_any:
         raise UsageError("the records do not name their school, so say which policy is meant: --policy NAME")
-    for pack in known:
-        if pack.school == school:
-            return pack
+    found = [pack for pack in known if pack.school == school] or for_any
+    if len(found) > 1:
+        whose = f"the school `{school}`" if found[0].school else "any school"
+        raise UsageError(f"`{folder}` has several policies for {whose}: {', '.join(p.id for p in found)}")
+    if found:
+        return found[0]
     schools = ", ".join(f"`{p.school}`" for p in known if p.school)
     raise UsageError(
         f"no policy is known for the school `{school}`; there are policies for {schools}. "

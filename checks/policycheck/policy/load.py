@@ -4,44 +4,67 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from policycheck_engine import nearest
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import (
     SEVERITY,
     Clause,
+    Defect,
     Definition,
     Outcome,
     Parameter,
     Policy,
     RuleText,
     Section,
+    earlier_ids,
 )
-from policycheck.records.model import RecordModel, load_model
+from policycheck.records.model import NO_MODEL, RecordModel, load_model
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, Place, load
 
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
+UNFINISHED = frozenset(
+    {"undecided-clause", "unknown-rule", "unknown-name", "unknown-clause", "rule-name", "no-rank"}
+)
+"""What a policy under construction may still lack: decisions of clauses, and what others already name."""
 
-def load_policy(folder: Path, model: RecordModel | None = None) -> Policy:
+
+def load_policy(folder: Path, model: RecordModel | None = None, unfinished: bool = False) -> Policy:
     """The policy in a folder, or PolicyError with all that is wrong in its files.
 
-    The record model is the one given, or the folder's own (`model_of`).
+    The record model is the one given, or the folder's own (`model_of`). A policy may be `unfinished` where
+    that is asked for: what it still lacks is then in its `open` problems.
     """
+    model = model or model_of(folder)
+    files = [*sorted(folder.glob("*.yaml")), model.document.file]
+    key = key_of("policy", text_of(files))
+    if unfinished:
+        policy = read_policy(folder, model, unfinished)
+        return replace(policy, key="" if policy.open else key)
+    policy = kept(key, lambda: replace(read_policy(folder, model), model=NO_MODEL))
+    return replace(policy, model=model, key=key)
+
+
+def read_policy(folder: Path, model: RecordModel, unfinished: bool = False) -> Policy:
+    """The policy in a folder as its files have it now, or PolicyError."""
     problems: list[Problem] = []
     head = _document(folder / "policy.yaml", "policy", problems)
     if problems:
         raise PolicyError(problems)
-    reader = _Reader(model or model_of(folder), problems)
+    reader = _Reader(model, problems)
     policy = reader.policy(folder, head)
-    if problems:
+    lacking = [p for p in problems if unfinished and p.code in UNFINISHED]
+    if len(problems) > len(lacking):
         raise PolicyError([*problems, *compile_problems(policy)])
-    return policy
+    return replace(policy, open=tuple(lacking))
 
 
 def compile_problems(policy: Policy) -> list[Problem]:
@@ -133,9 +156,14 @@ class _Reader:
             definitions=self.definitions,
             rules=self.rules,
             ranks=tuple(data.get("ranks", ())),
+            summary=data.get("summary", ""),
             scene=scene,
+            defects=self.defects(data, head.root),
+            flaws=self.flaws(data, head.root),
+            uses_as_of=any("$as_of" in f.read_text(encoding="utf-8") for f in folder.glob("*.yaml")),
         )
-        self.check_ranks(policy, head.root)
+        self.check_cited(policy, head.root)
+        self.check_ranks(policy)
         self.check_defined(policy)
         return policy
 
@@ -150,9 +178,42 @@ class _Reader:
                 )
             choices = tuple(p.get("one_of", ()))
             found[name] = Parameter(
-                name, p["value"], p["why"], p["source"], p.get("unit", ""), choices, place
+                name, p["value"], p["why"], p["source"], p.get("unit", ""), choices, place, earlier_ids(p)
             )
         return found
+
+    def defects(self, data: Mapping[str, Any], root: Place) -> tuple[Defect, ...]:
+        found: dict[str, Defect] = {}
+        for i, d in enumerate(data.get("defects") or ()):
+            place = root / "defects" / i
+            if d["defect"] in found:
+                message = f"there are two defects `{d['defect']}`"
+                self.problems.append(
+                    (place / "defect").problem("defect-twice", message, "give one another id")
+                )
+            for j, name in enumerate(d["clauses"]):
+                if name not in self.clauses:
+                    message = f"a defect names the clause `{name}`, which is not there"
+                    hint = nearest(name, self.clauses)
+                    self.problems.append((place / "clauses" / j).problem("unknown-clause", message, hint))
+            found[d["defect"]] = Defect(d["defect"], tuple(d["clauses"]), d["says"], d["settled"])
+        return tuple(found.values())
+
+    def flaws(self, data: Mapping[str, Any], root: Place) -> str | None:
+        """The definition that says what is wrong with an exception."""
+        if "exceptions" not in data:
+            return None
+        name, place = data["exceptions"]["flaws"], root / "exceptions" / "flaws"
+        if name not in self.definitions:
+            message = f"there is no definition `{name}`"
+            self.problems.append(place.problem("unknown-name", message, nearest(name, self.definitions)))
+            return None
+        if len(self.definitions[name].gives) != 2:
+            message = f"`{name}` gives {len(self.definitions[name].gives)} fields, and flaws need two"
+            help_ = "give the id of the exception, and what is wrong with it in words"
+            self.problems.append(place.problem("wrong-flaws", message, help_))
+            return None
+        return str(name)
 
     def define(self, data: Mapping[str, Any], root: Place) -> None:
         for i, d in enumerate(data.get("definitions") or ()):
@@ -164,7 +225,7 @@ class _Reader:
                 self.problems.append((place / "define").problem("name-twice", message, "choose another name"))
                 continue
             gives = tuple(v.removeprefix("$") for v in d["gives"])
-            self.definitions[name] = Definition(name, d["means"], gives, d["when"], place)
+            self.definitions[name] = Definition(name, d["means"], gives, d["when"], place, earlier_ids(d))
 
     def section(self, document: Document, head: Mapping[str, Any]) -> Section:
         data = document.data
@@ -184,18 +245,21 @@ class _Reader:
                 )
             self.clauses[clause.id] = clause
             clauses.append(clause)
-            ways = [key for key in ("rules", "attested", "defines") if key in c]
-            if len(ways) != 1:
-                which = "none of them" if not ways else "both `" + "` and `".join(ways) + "`"
-                self.problems.append(
-                    place.problem(
-                        "undecided-clause",
-                        f"clause `{clause.id}` has {which}",
-                        "say how it is decided: one of `rules`, `attested` or `defines`",
-                    )
-                )
+            self.check_decided(clause)
             self.clause_rules(clause, head)
         return Section(data["section"], data["heading"], tuple(clauses))
+
+    def check_decided(self, clause: Clause) -> None:
+        """A clause is decided in exactly one way."""
+        ways = [key for key in ("rules", "attested", "defines") if key in clause.data]
+        help_ = "say how it is decided: one of `rules`, `attested` or `defines`"
+        if not ways:
+            message = f"nothing decides clause `{clause.id}`"
+            self.problems.append(clause.place.problem("undecided-clause", message, help_))
+        elif len(ways) > 1:
+            both = "` and `".join(ways)
+            message = f"clause `{clause.id}` has both `{both}`"
+            self.problems.append(clause.place.problem("clause-decided-twice", message, help_))
 
     def clause_rules(self, clause: Clause, head: Mapping[str, Any]) -> None:
         for i, r in enumerate(clause.data.get("rules", ())):
@@ -248,8 +312,7 @@ class _Reader:
 
     def check_defined(self, policy: Policy) -> None:
         """What a clause says it defines is a definition, a parameter or a field."""
-        fields = {f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields}
-        known = {*policy.definitions, *policy.parameters, *fields}
+        known = policy.definable()
         for clause in self.clauses.values():
             for i, name in enumerate(clause.data.get("defines", ())):
                 if name not in known:
@@ -257,13 +320,18 @@ class _Reader:
                     place = clause.place / "defines" / i
                     self.problems.append(place.problem("unknown-name", message, nearest(name, known)))
 
-    def check_ranks(self, policy: Policy, root: Place) -> None:
+    def check_cited(self, policy: Policy, root: Place) -> None:
+        """The clauses that ranks and other clauses name are there."""
         clauses = {c.id for c in policy.clauses()}
-        for i, name in enumerate(policy.ranks):
+        named = [(root / "ranks" / i, name) for i, name in enumerate(policy.ranks)]
+        for clause in policy.clauses():
+            named += [(clause.place / "see" / i, name) for i, name in enumerate(clause.data.get("see", ()))]
+        for place, name in named:
             if name not in clauses:
                 message = f"there is no clause `{name}`"
-                hint = nearest(name, clauses)
-                self.problems.append((root / "ranks" / i).problem("unknown-clause", message, hint))
+                self.problems.append(place.problem("unknown-clause", message, nearest(name, clauses)))
+
+    def check_ranks(self, policy: Policy) -> None:
         for rule in policy.rules.values():
             higher = rule.data.get("explained_by", {}).get("clause")
             if higher is None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from policycheck_engine import Value
+
+from policycheck.errors import Problem
 from policycheck.records.model import RecordModel
 from policycheck.yamlfile import Place
 
@@ -30,6 +33,16 @@ SEVERITY: dict[str, Severity] = {"must": "critical", "ideal": "minor", "may": "m
 """How loud a clause's findings are by its force; major where it is not named here."""
 
 
+AS_OF = "as_of"
+"""The name of the day up to which records are judged: a constant that differs from run to run."""
+
+
+def earlier_ids(data: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What `was` names: one id or a list; () says that it is new, None that nothing is said."""
+    was = data.get("was")
+    return None if was is None else (was,) if isinstance(was, str) else tuple(was)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A figure or choice that the text leaves open, or gives."""
@@ -41,6 +54,7 @@ class Parameter:
     unit: str
     one_of: tuple[Any, ...]
     place: Place
+    was: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,17 @@ class Definition:
     gives: tuple[str, ...]
     when: Any
     place: Place
+    was: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """Something wrong with the document itself, and how the policy reads it all the same."""
+
+    id: str
+    clauses: tuple[str, ...]
+    says: str
+    settled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +92,11 @@ class RuleText:
     binds: tuple[str, ...]
     attested: bool = False
 
+    @property
+    def was(self) -> tuple[str, ...] | None:
+        """The ids it had in earlier versions."""
+        return earlier_ids(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -75,6 +105,11 @@ class Clause:
     id: str
     data: Mapping[str, Any]
     place: Place
+
+    @property
+    def was(self) -> tuple[str, ...] | None:
+        """The ids it had in earlier versions."""
+        return earlier_ids(self.data)
 
     @property
     def decided_by(self) -> Literal["rule", "attestation", "definition", "nothing"]:
@@ -95,7 +130,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, whole."""
+    """One version of a policy, whole.
+
+    `flaws` names the definition that says what is wrong with an exception. `open` is what an unfinished one
+    still lacks; `uses_as_of` says that its files speak of `$as_of`; `key` stands for all that it was read
+    from.
+    """
 
     id: str
     version: str
@@ -108,14 +148,35 @@ class Policy:
     definitions: Mapping[str, Definition]
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
+    summary: str = ""
     scene: Mapping[str, Any] = field(default_factory=dict)
+    defects: tuple[Defect, ...] = ()
+    flaws: str | None = None
+    open: tuple[Problem, ...] = ()
+    uses_as_of: bool = False
+    key: str = ""
 
     def clauses(self) -> Iterator[Clause]:
         """All clauses in the document's order."""
         for section in self.sections:
             yield from section.clauses
 
+    def definable(self) -> set[str]:
+        """What a clause can say it defines: definitions, parameters and fields of the records."""
+        fields = (f"{r.name}.{f}" for r in self.model.relations.values() for f in r.fields)
+        return {*self.definitions, *self.parameters, *fields}
+
     @property
     def name(self) -> str:
         """Id and version, as the command line takes it."""
         return f"{self.id}@{self.version}" if self.version else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
+
+    as_of: str | None
+    parameters: Mapping[str, Value]
+    first_day: str | None = None
+    next_version: str | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from policycheck_engine import NEVER, NONE, Relation, Row, Value, canonical, nearest
+from policycheck_engine import NEVER, NONE, Relation, Row, Type, Value, canonical, nearest
 
 from policycheck.errors import Problem
 from policycheck.messages import MONTHS
@@ -49,6 +49,8 @@ class Findings:
         self.bad: dict[str, set[int]] = {}
         self.bad_fields: dict[tuple[str, int], set[str]] = {}
         self.lost: dict[tuple[str, str], set[str]] = {}
+        self.right: dict[Type, set[Value]] = {}
+        self.there: dict[tuple[str, str], set[Value]] = {}
 
     def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
         """Something is wrong with one field of one row, unless the row was already told of."""
@@ -112,7 +114,7 @@ def missing_table(relation: RelationModel, model: RecordModel) -> Table:
 def build_table(
     raw: RawTable,
     relation: RelationModel,
-    columns: Mapping[str, list[Value]],
+    columns: Mapping[str, Sequence[Value]],
     model: RecordModel,
     found: Findings,
 ) -> Table:
@@ -155,9 +157,16 @@ def _renumbered(place: Callable[[int], str], kept: Sequence[int]) -> Callable[[i
     return lambda i: place(kept[i])
 
 
-def check_fields(table: RawTable, model: RecordModel, found: Findings) -> dict[str, list[Value]]:
+def check_fields(table: RawTable, model: RecordModel, found: Findings) -> dict[str, Sequence[Value]]:
     """The columns of a table in canonical values; what is wrong is unknown there."""
     rows, relation = table.rows, model.relations[table.relation]
+    if table.columns is not None and table.kept is not None:
+        return {
+            name: check_column(
+                table.columns[name], f, name in table.kept, (name,) == relation.key, table, found
+            )
+            for name, f in relation.fields.items()
+        }
     names = set().union(*rows) if rows else set(table.kept or ())
     nested = {c.nested.name for c in model.children.get(relation.name, ()) if c.nested}
     for name in sorted(names - set(relation.fields) - nested, key=str):
@@ -179,14 +188,15 @@ def check_fields(table: RawTable, model: RecordModel, found: Findings) -> dict[s
 
 
 def check_column(
-    column: list[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
-) -> list[Value]:
+    column: Sequence[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
+) -> Sequence[Value]:
     """A column in canonical values."""
-    out: list[Value] = column
+    out = column
     if None in column:
         out = missing_values(column, f, kept, key, table, found)
-    if all_right(out, f):
+    if all_right(out, f, found.right):
         return out
+    out = list(out)
     known: dict[Any, Value] = {}
     for i, value in enumerate(out):
         if value is None or (f.missing in ("none", "never", "blank") and value == NONE.get(f.type)):
@@ -194,13 +204,8 @@ def check_column(
         try:
             if value not in known:
                 known[value] = checked(value, f)
-            if known[value] is not value:
-                if out is column:
-                    out = list(column)
-                out[i] = known[value]
+            out[i] = known[value]
         except (ValueError, TypeError) as error:
-            if out is column:
-                out = list(column)
             out[i] = None
             found.lost.setdefault((table.relation, f.name), set()).add(str(value))
             shown = value if isinstance(value, str) else repr(value)
@@ -209,8 +214,8 @@ def check_column(
 
 
 def missing_values(
-    column: list[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
-) -> list[Value]:
+    column: Sequence[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
+) -> Sequence[Value]:
     """The column with what the model says a missing value means."""
     if f.missing == "required" and table.kept is not None and not kept:
         message = f"`{table.relation}` has no column `{f.name}`"
@@ -232,25 +237,43 @@ def missing_values(
     return [instead if value is None else value for value in column]
 
 
+TEXT: frozenset[type] = frozenset({str})
 RIGHT: dict[str, frozenset[type]] = {
-    "text": frozenset({str}),
+    "text": TEXT,
     "int": frozenset({int}),
     "decimal": frozenset({float}),
     "bool": frozenset({bool}),
 }
 
 
-def all_right(column: list[Value], f: Field) -> bool:
-    """Whether a whole column needs no second look."""
+def all_right(column: Sequence[Value], f: Field, right: dict[Type, set[Value]]) -> bool:
+    """Whether a whole column needs no second look; `right` are dates and times that have been looked at."""
     kinds = set(map(type, column))
     kinds.discard(type(None))
-    if f.type not in RIGHT or not kinds <= RIGHT[f.type]:
-        return not kinds
-    if f.one_of:
-        return set(column) - {None, ""} <= set(f.one_of) and ("" not in column or f.missing != "required")
-    if f.minimum is not None or f.maximum is not None:
+    if not kinds <= RIGHT.get(f.type, TEXT):
         return False
-    return f.type != "text" or f.missing in ("unknown", "blank", "none") or "" not in column or f.to is None
+    if f.type in RIGHT and not f.one_of and f.minimum is None and f.maximum is None:
+        return True
+    different = set(column) - {None}
+    if f.missing in ("none", "never", "blank"):
+        different.discard(NONE.get(f.type))
+    if f.one_of:
+        return different - {""} <= set(f.one_of) and ("" not in column or f.missing != "required")
+    if f.type in RIGHT:
+        return all(in_range(value, f) for value in different)
+    known = right.setdefault(f.type, set())
+    try:
+        known |= {value for value in different - known if canonical(value, f.type) == value}
+    except ValueError:
+        return False
+    return different <= known
+
+
+def in_range(value: Value, f: Field) -> bool:
+    """Whether a value is no number that is too small or too large."""
+    if (f.minimum is None and f.maximum is None) or not isinstance(value, int | float):
+        return True
+    return (f.minimum is None or value >= f.minimum) and (f.maximum is None or value <= f.maximum)
 
 
 def checked(value: Any, f: Field) -> Value:
@@ -300,7 +323,7 @@ def dated(text: str, expected: str) -> str:
 
 
 def check_key(
-    table: RawTable, relation: RelationModel, columns: Mapping[str, list[Value]], found: Findings
+    table: RawTable, relation: RelationModel, columns: Mapping[str, Sequence[Value]], found: Findings
 ) -> None:
     """No two rows have the same key."""
     if not relation.key:
@@ -322,7 +345,7 @@ def check_key(
 
 
 def check_references(
-    table: RawTable, model: RecordModel, columns: Mapping[str, Mapping[str, list[Value]]], found: Findings
+    table: RawTable, model: RecordModel, columns: Mapping[str, Mapping[str, Sequence[Value]]], found: Findings
 ) -> None:
     """Every id that refers to another relation is found there, when the input has that relation."""
     for f in model.relations[table.relation].fields.values():
@@ -332,7 +355,9 @@ def check_references(
         if target not in columns:
             continue
         name = target_field or model.relations[target].key[0]
-        there: set[Value] = set(columns[target][name]) | found.lost.get((target, name), set())
+        if (target, name) not in found.there:
+            found.there[target, name] = set(columns[target][name]) | found.lost.get((target, name), set())
+        there = found.there[target, name]
         column = columns[table.relation][f.name]
         nothing = NONE.get(f.type) if f.missing in ("none", "never", "blank") else None
         lost = set(column) - there - {None, nothing}
@@ -347,7 +372,7 @@ def check_references(
 
 
 def check_spans(
-    table: RawTable, relation: RelationModel, columns: Mapping[str, list[Value]], found: Findings
+    table: RawTable, relation: RelationModel, columns: Mapping[str, Sequence[Value]], found: Findings
 ) -> None:
     """Spans do not end before they start; things that take time end after they start."""
     for pair, touching in ((relation.span, True), (relation.in_order, False)):

@@ -6,13 +6,14 @@ are evaluated on, and the page docs/records.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from policycheck_engine import Column, Type, nearest
 
+from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, Place, load
@@ -47,6 +48,23 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True)
+class ExceptionModel:
+    """That the rows of a relation claim exceptions, and which of its fields say so.
+
+    `row` has the key of the row that one is for, which is of the relation that the field `relation` names,
+    or that `row` refers to. Without `clause` it is to any rule that asks for it.
+    """
+
+    row: str
+    relation: str | None = None
+    clause: str | None = None
+    starts: str | None = None
+    ends: str | None = None
+    reason: str | None = None
+    approved_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RelationModel:
     """One relation: its fields in order, its key, and how its rows may be written."""
 
@@ -58,6 +76,7 @@ class RelationModel:
     nested: Nested | None = None
     span: tuple[str, str] | None = None
     in_order: tuple[str, str] | None = None
+    exception: ExceptionModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +134,17 @@ class RecordModel:
         )
 
 
+NO_MODEL = RecordModel("", Document(Path()), {}, Frame(), {})
+"""What stands for the model in a policy that is kept without it."""
+
+
 def load_model(file: Path) -> RecordModel:
     """The record model of a file, or PolicyError with all its problems."""
+    return kept(key_of("model", text_of([file])), lambda: read_model(file))
+
+
+def read_model(file: Path) -> RecordModel:
+    """The record model as its file has it now, or PolicyError."""
     problems: list[Problem] = []
     document = load(file, problems)
     if not problems:
@@ -167,6 +195,7 @@ def relation_model(name: str, data: Mapping[str, Any]) -> RelationModel:
         nested=Nested(nested["in"], nested["as"]) if nested else None,
         span=(span[0], span[1]) if span else None,
         in_order=(in_order[0], in_order[1]) if in_order else None,
+        exception=ExceptionModel(**data["exception"]) if "exception" in data else None,
     )
 
 
@@ -212,6 +241,7 @@ def reference_problems(model: RecordModel) -> list[Problem]:
         known(place / "in_order", name, relation.in_order or ())
         if relation.nested is not None:
             known(place / "nested" / "in", relation.nested.parent)
+        out.extend(exception_problems(relation, place / "exception", known))
         for f in relation.fields.values():
             if f.to is not None:
                 target, _, target_field = f.to.partition(".")
@@ -224,3 +254,24 @@ def reference_problems(model: RecordModel) -> list[Problem]:
             fields = tuple(v for k, v in frame.items() if k != "relation")
             known(root / "frame" / part, frame["relation"], fields)
     return out
+
+
+def exception_problems(
+    relation: RelationModel, place: Place, known: Callable[..., None]
+) -> Iterator[Problem]:
+    """What is wrong with how a relation says that its rows claim exceptions."""
+    marks = relation.exception
+    if marks is None:
+        return
+    for mark in marks.__dataclass_fields__:
+        field_name = getattr(marks, mark)
+        if field_name is not None:
+            known(place / mark, relation.name, (field_name,))
+    if len(relation.key) != 1:
+        message = f"the rows of `{relation.name}` claim exceptions, and have no key of one field"
+        yield place.problem("exception-without-key", message, "give the relation one field as `key`")
+    row = relation.fields.get(marks.row)
+    if marks.relation is None and row is not None and row.to is None:
+        message = f"`{marks.row}` does not say of which relation the row is that an exception is for"
+        help_ = "write `to` at that field, or name the field with the relation as `relation`"
+        yield (place / "row").problem("exception-for-nothing", message, help_)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class RawTable:
     """The rows of one relation as they were written.
 
     `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
+    `columns` are there instead of rows when they were read by their types (see `typed`).
     """
 
     relation: str
@@ -34,6 +35,13 @@ class RawTable:
     place: Callable[[int], str]
     kept: frozenset[str] | None = None
     bad: set[int] = field(default_factory=set)
+    columns: Mapping[str, Sequence[Any]] | None = None
+
+    def first(self, name: str) -> Any:
+        """A field of the first row; None when there is no row."""
+        if self.columns is not None:
+            return next(iter(self.columns[name]), None)
+        return self.rows[0].get(name) if self.rows else None
 
 
 Raw = dict[str, RawTable]
@@ -41,21 +49,46 @@ Raw = dict[str, RawTable]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where records come from: a JSON file with its data, or a folder."""
+    """Where records come from: a JSON file, a folder, or tables that were made elsewhere. What was read of it
+    is remembered.
+
+    `tables` makes them, as `read_records` does; then `school` is whose they are and `digest` their SHA-256.
+    """
 
     path: Path
-    data: Any = None
+    school: str | None = None
+    tables: Callable[[RecordModel | None, set[str] | None], tuple[Raw, list[Problem]]] | None = None
+    digest: str | None = None
+    seen: dict[object, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def data(self) -> Any:
+        """What the JSON file holds, or RecordsError."""
+        if "data" not in self.seen:
+            self.seen["data"] = load_json(self.path)
+        return self.seen["data"]
+
+    def typed(self, model: RecordModel) -> Raw | None:
+        """The records by their types, if they are of the right form."""
+        from policycheck.records.typed import typed_records
+
+        if self.tables is not None:
+            return None
+        if model.document.file not in self.seen:
+            self.seen[model.document.file] = typed_records(self.path, model)
+        found: Raw | None = self.seen[model.document.file]
+        return found
 
 
 def open_records(path: Path) -> Source:
-    """The source at a path; a JSON file is read once, here."""
+    """The source at a path."""
     if path.is_dir():
         return Source(path)
     if not path.exists():
         raise UsageError(f"there is no file or folder `{path}`")
     if path.suffix.lower() != ".json":
         raise UsageError(f"`{path}` is neither a .json file nor a folder with one file for each relation")
-    return Source(path, load_json(path))
+    return Source(path)
 
 
 def read_records(
@@ -65,6 +98,8 @@ def read_records(
 
     Without a model, unknown relations are kept and CSV values stay texts. `only` reads no others.
     """
+    if source.tables is not None:
+        return source.tables(model, only)
     if source.path.is_dir():
         return read_folder(source.path, model, only)
     data = source.data
@@ -104,12 +139,18 @@ def tables_of(data: Any, source: str, model: RecordModel | None) -> tuple[Raw, l
             message = f"`{relation}` is not a list of rows"
             problems.append(Problem(source, f"/{relation}", "not-a-list", message, "write `[{...}, {...}]`"))
             continue
-        add(raw, RawTable(relation, source, rows, _pointer(relation)), model, problems)
+        add(raw, RawTable(relation, source, rows, pointer(relation)), model, problems)
     return raw, problems
 
 
-def _pointer(relation: str) -> Callable[[int], str]:
+def pointer(relation: str) -> Callable[[int], str]:
+    """The places of rows in a JSON file."""
     return lambda i: f"/{relation}/{i}"
+
+
+def by_line(row: int) -> str:
+    """The place of a row in a file that has one on every line."""
+    return f"line {row + 1}"
 
 
 def known(relation: str, source: str, where: str, model: RecordModel | None, problems: list[Problem]) -> bool:
@@ -210,47 +251,67 @@ def read_ndjson(file: Path, relation: RelationModel | None, problems: list[Probl
     """One JSON object a line."""
     rows: list[RawRow] = []
     lines: list[int] = []
-    with file.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                rows.append(json.loads(line))
-                lines.append(number)
-            except json.JSONDecodeError as error:
-                where = f"{number}:{error.colno}"
-                message = f"this line is not valid JSON: {error.msg}"
-                problems.append(
-                    Problem(shown_path(file), where, "bad-json", message, "write one object a line")
-                )
+    for number, line in text_lines(file):
+        try:
+            rows.append(json.loads(line))
+            lines.append(number)
+        except json.JSONDecodeError as error:
+            problems.append(bad_line(file, number, error))
     return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}")
+
+
+def text_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers from 1."""
+    with file.open(encoding="utf-8") as stream:
+        yield from ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+
+
+def bad_line(file: Path, number: int, error: json.JSONDecodeError) -> Problem:
+    """The problem of a line that is not JSON."""
+    message = f"this line is not valid JSON: {error.msg}"
+    return Problem(
+        shown_path(file), f"{number}:{error.colno}", "bad-json", message, "write one object a line"
+    )
 
 
 def read_csv(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
     """A header and one row a line; a blank cell is a missing value."""
     types = {name: f.type for name, f in relation.fields.items()} if relation else {}
+    header: list[str] = []
+    rows: list[RawRow] = []
+    lines: list[int] = []
+    bad: set[int] = set()
+    for number, header, cells in csv_rows(file):
+        if len(cells) > len(header):
+            problems.append(long_row(file, number, header, cells))
+            bad.add(len(rows))
+        if cells:
+            rows.append(row_of_cells(zip(header, cells, strict=False), types))
+            lines.append(number)
+    return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}", frozenset(header), bad)
+
+
+def csv_rows(file: Path) -> Iterator[tuple[int, list[str], list[str]]]:
+    """The line on which a row ends, the header, and the row's cells; first the header's line, without any."""
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
         header = [name.strip() for name in next(reader, [])]
-        rows: list[RawRow] = []
-        lines: list[int] = []
-        bad: set[int] = set()
+        yield reader.line_num, header, []
         for cells in reader:
-            if not any(cells):
-                continue
-            if len(cells) > len(header):
-                message = f"this row has {len(cells)} cells and the header {len(header)}"
-                help_ = "put a value that has a comma in it into quotation marks"
-                problems.append(
-                    Problem(shown_path(file), f"line {reader.line_num}", "long-row", message, help_)
-                )
-                bad.add(len(rows))
-            values = {
-                name: cell_value(cell, types.get(name)) for name, cell in zip(header, cells, strict=False)
-            }
-            rows.append(values)
-            lines.append(reader.line_num)
-    return RawTable(file.stem, shown_path(file), rows, lambda i: f"line {lines[i]}", frozenset(header), bad)
+            if any(cells):
+                yield reader.line_num, header, cells
+
+
+def long_row(file: Path, number: int, header: list[str], cells: list[str]) -> Problem:
+    """The problem of a row with more cells than there are headings."""
+    message = f"this row has {len(cells)} cells and the header {len(header)}"
+    help_ = "put a value that has a comma in it into quotation marks"
+    return Problem(shown_path(file), f"line {number}", "long-row", message, help_)
+
+
+def row_of_cells(cells: Iterable[tuple[str, str]], types: Mapping[str, Type]) -> dict[str, Any]:
+    """The cells of a row as values."""
+    return {name: cell_value(cell, types.get(name)) for name, cell in cells}
 
 
 def cell_value(cell: str, type_: Type | None) -> Any:
@@ -273,18 +334,42 @@ def cell_value(cell: str, type_: Type | None) -> Any:
 
 def read_parquet(file: Path, relation: RelationModel | None, problems: list[Problem]) -> RawTable:
     """A Parquet file, by DuckDB."""
+    rows: list[RawRow] = []
+    names: list[str] = []
+    try:
+        for names, values in parquet_rows(file):
+            if values:
+                rows.append(dict(zip(names, values, strict=True)))
+    except UnreadableError as error:
+        problems.append(bad_parquet(file, error))
+    return RawTable(file.stem, shown_path(file), rows, lambda i: f"row {i + 1}", frozenset(names))
+
+
+class UnreadableError(Exception):
+    """A file that is not what its name says."""
+
+
+def parquet_rows(file: Path) -> Iterator[tuple[list[str], list[Any]]]:
+    """The names of the columns and a row's values, as JSON would have them; first the names alone."""
     import duckdb
 
     with duckdb.connect() as connection:
         try:
-            result = connection.execute("SELECT * FROM read_parquet(?)", [str(file)])
+            result = connection.execute(
+                "SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(file)]
+            )
+            names = [d[0] for d in result.description or ()]
+            yield names, []
+            while batch := result.fetchmany(10_000):
+                for row in batch:
+                    yield names, [plain(value) for value in row]
         except duckdb.Error as error:
-            message = f"cannot be read as Parquet: {str(error).splitlines()[0]}"
-            problems.append(Problem(shown_path(file), "", "bad-parquet", message))
-            return RawTable(file.stem, shown_path(file), [], lambda i: f"row {i + 1}")
-        names = [d[0] for d in result.description or ()]
-        rows = [dict(zip(names, map(plain, row), strict=True)) for row in result.fetchall()]
-    return RawTable(file.stem, shown_path(file), rows, lambda i: f"row {i + 1}", frozenset(names))
+            raise UnreadableError(str(error).splitlines()[0]) from None
+
+
+def bad_parquet(file: Path, error: UnreadableError) -> Problem:
+    """The problem of a file that is not Parquet."""
+    return Problem(shown_path(file), "", "bad-parquet", f"cannot be read as Parquet: {error}")
 
 
 def plain(value: Any) -> Any:

@@ -6,18 +6,24 @@ two disagree about a count.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import is_nothing
+from policycheck_engine.values import NEVER_DATE
+
+from policycheck.report.json_text import compact
 
 if TYPE_CHECKING:
     from policycheck.findings import Finding, RuleResult
+    from policycheck.register import Entry
     from policycheck.run import Result
 
 FORM = "policycheck/findings/1"
+NESTED = (dict, list)
 OUTCOMES = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
 
 
@@ -31,6 +37,12 @@ def program_version() -> str:
 
 def result_as_json(result: Result) -> dict[str, Any]:
     """The form of a result, in a fixed order of keys."""
+    form = judged_as_json(result)
+    return {**form, "receipt": receipt_as_json(result, form)}
+
+
+def judged_as_json(result: Result) -> dict[str, Any]:
+    """All of the form but its receipt."""
     rules = [rule_as_json(r) for r in result.rules]
     total: Counter[str] = Counter()
     for r in result.rules:
@@ -70,9 +82,52 @@ def result_as_json(result: Result) -> dict[str, Any]:
         "clauses": clauses_as_json(result),
         "rules": rules,
         "findings": [finding_as_json(f) for f in result.findings],
-        "defects": [],
-        "receipt": {"program": f"policycheck {program_version()}", "sha256": dict(result.hashes)},
+        "waivers": [entry_as_json(e) for e in result.waivers],
+        "defects": [
+            {"id": d.id, "clauses": list(d.clauses), "says": d.says, "settled": d.settled}
+            for d in result.policy.defects
+        ],
     }
+
+
+def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
+    """What went in, by hash, what was asked and by what it was judged, and a hash of what came out."""
+    asked = result.asked
+    return {
+        "program": f"policycheck {program_version()}",
+        "engine": result.engine,
+        **({"cross_checked": result.cross_checked} if result.cross_checked else {}),
+        "asked": {
+            "records": asked.records,
+            "school": asked.school,
+            "policy": asked.policy,
+            "as_of": asked.as_of,
+            "parameters": dict(asked.parameters),
+            "sections": list(asked.sections),
+            "only": list(asked.only),
+            "keep_going": asked.keep_going,
+            "settings": asked.settings,
+        },
+        "sha256": {**result.hashes, "result": judged_hash(form)},
+    }
+
+
+def judged_hash(form: Mapping[str, Any]) -> str:
+    """SHA-256 of what was judged: of the form without its receipt, with sources by name and not by where
+    they were, so that the same records in another folder give the same."""
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [placed(v) if isinstance(v, NESTED) else v for v in value]
+        out = {}
+        for key, inside in value.items():
+            if key == "source":
+                out[key] = inside.rpartition("/")[2]
+            elif key not in ("receipt", "sources"):
+                out[key] = placed(inside) if inside and isinstance(inside, NESTED) else inside
+        return out
+
+    return hashlib.sha256(compact(placed(form))).hexdigest()
 
 
 def counted(outcomes: Mapping[str, int]) -> dict[str, int]:
@@ -150,5 +205,33 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "remedy": finding.remedy,
         "notes": list(finding.notes),
         "missing": list(finding.missing),
+        "signatures": [
+            {"id": s.id, "answer": s.answer, "by": s.by, "role": s.role, "on": s.on}
+            for s in finding.signatures
+        ],
+        "contradicts": finding.contradicts,
         "cases": dict(finding.cases),
+    }
+
+
+def entry_as_json(entry: Entry) -> dict[str, Any]:
+    """A waiver or an exception, and what it does in this run."""
+    claim = entry.claim
+    return {
+        "kind": claim.kind,
+        "id": claim.id,
+        "to": claim.to,
+        "rules": sorted(claim.rules),
+        "subject": dict(claim.subject),
+        "reason": claim.reason,
+        "approved_by": claim.approved_by,
+        "starts": claim.starts,
+        "expires": None if claim.expires == NEVER_DATE else claim.expires,
+        "status": entry.status,
+        "says": entry.says,
+        "to_do": entry.to_do,
+        "findings": list(entry.findings),
+        "relation": claim.relation,
+        "source": claim.source,
+        "at": claim.at,
     }

@@ -16,7 +16,8 @@ HEADINGS = {
     "breach": "Breaches",
     "missed": "Criteria that were missed",
     "explained": "Explained: a clause that ranks higher forced it",
-    "excused": "Excused: a valid exception",
+    "excused": "Excused: under a valid exception or waiver",
+    "contradicted": "Signed yes, and the records speak against it",
     "advice": "Advice: an ideal that was not reached",
     "pending": "Pending: the time has not run out",
     "undecided": "Undecided: the records cannot tell",
@@ -28,15 +29,21 @@ WIDTH = 100
 def result_as_table(form: Form, undecided: int = 10) -> str:
     """The whole report; of the undecided only the first ones, since there may be thousands."""
     parts = [*head(form), "", summary(form), ""]
-    for outcome, heading in HEADINGS.items():
-        found = [f for f in form["findings"] if f["outcome"] == outcome]
+    for group, heading in HEADINGS.items():
+        found = [
+            f for f in form["findings"] if group == ("contradicted" if f["contradicts"] else f["outcome"])
+        ]
         if found:
-            shown = found[:undecided] if outcome in ("undecided", "advice", "pending") else found
+            shortened = group in ("undecided", "advice", "pending")
+            shown = found[:undecided] if shortened else found
             parts += [f"{heading} ({len(found):,})", ""]
             for finding in shown:
                 parts += [*one_finding(finding), ""]
             if len(shown) < len(found):
                 parts += [f"  and {len(found) - len(shown):,} more; --format json has all of them", ""]
+    for part in (waivers(form), defects(form)):
+        if part:
+            parts += [*part, ""]
     parts.append(last_line(form))
     return "\n".join(parts) + "\n"
 
@@ -101,6 +108,56 @@ def one_finding(finding: Form) -> Iterator[str]:
     if places:
         more = f" and {len(places) - 4} more" if len(places) > 4 else ""
         yield from wrapped(f"See: {', '.join(places[:4])}{more}")
+
+
+def waivers(form: Form) -> list[str]:
+    """Every exception and waiver, with what it does; those of rules that were not judged are counted."""
+    judged = {rule["id"] for rule in form["rules"]}
+    entries = form["waivers"]
+    idle = [e for e in entries if e["status"] == "nothing" and judged.isdisjoint(e["rules"])]
+    lines = [line for e in entries if e not in idle for line in one_waiver(e)]
+    if idle:
+        many = f"{len(idle):,} are" if len(idle) > 1 else "1 is"
+        lines += ["", f"  {many} to rules that were not judged in this run"]
+    return [f"Exceptions and waivers ({len(entries):,})", *lines] if entries else []
+
+
+def one_waiver(entry: Form) -> Iterator[str]:
+    """An exception or a waiver in a few lines."""
+    about = ", ".join(f"{name} {value}" for name, value in entry["subject"].items())
+    yield ""
+    parts = [entry["kind"], entry["id"], entry["to"] and f"to {entry['to']}", about and f"({about})"]
+    yield f"  {entry['status']}  {' '.join(p for p in parts if p)}"
+    by = f"Approved by {entry['approved_by'].strip() or 'nobody'}, {span_of(entry)}"
+    yield from wrapped(f"{by}: {entry['reason'].strip() or 'no reason given'}")
+    yield from wrapped(entry["says"])
+    if entry["to_do"]:
+        yield from wrapped(f"To do: {entry['to_do']}")
+    where = f"{entry['relation']} {entry['id']} ({entry['at']})"
+    yield from wrapped(f"See: {where if entry['relation'] else ':'.join((entry['source'], entry['at']))}")
+
+
+def span_of(entry: Form) -> str:
+    """From which day to which an exception or a waiver is meant to hold."""
+    first, last = entry["starts"], entry["expires"]
+    if first and last:
+        return moment(first) if first == last else f"{moment(first)} to {moment(last)}"
+    return f"from {moment(first)}" if first else f"until {moment(last)}" if last else "no days given"
+
+
+def defects(form: Form) -> list[str]:
+    """What is wrong with the document, which is nobody's conduct."""
+    if not form["defects"]:
+        return []
+    lines = [f"The document itself ({len(form['defects']):,})"]
+    for d in form["defects"]:
+        lines += [
+            "",
+            f"  {', '.join(d['clauses'])}",
+            *wrapped(d["says"]),
+            *wrapped(f"Read as: {d['settled']}"),
+        ]
+    return lines
 
 
 def wrapped(text: str) -> list[str]:

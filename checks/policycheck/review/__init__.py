@@ -1,1 +1,4 @@
-"""Reviewing a change of a policy: what each changed rule asks more or less than before."""
+"""The annual review: what changed between two versions of a policy, and what that would have found.
+
+versions -> pairs -> changes, clause by clause -> verdicts -> replay of past terms
+"""

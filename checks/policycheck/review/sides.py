@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from policycheck_engine import Program, Relation, Row, readings
@@ -17,10 +16,12 @@ from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, ProblemsError
-from policycheck.findings import Cone, Finding, cone_of, findings_of
+from policycheck.findings import Finding, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems
-from policycheck.policy.compile import Compiled, Setting, compile_policy
-from policycheck.policy.model import Policy
+from policycheck.policy.compile import Compiled, compile_policy
+from policycheck.policy.cone import Cone, cones_of
+from policycheck.policy.model import Policy, Setting
+from policycheck.policy.ready import ready_of
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
@@ -51,7 +52,7 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
     tables, found = check_records(raw, model)
     if problems or found:
         return None
-    info = records_info(raw, tables, model, as_of, Path(), [])
+    info = records_info(raw, tables, model, as_of, None, [])
     return Small(tables, info.as_of)
 
 
@@ -93,9 +94,12 @@ class Side:
     @cached_property
     def cone(self) -> Cone:
         """The relations and fields that the rules read."""
-        cones = [cone_of(self.plain.program, norm) for norm in self.plain.norms]
+        cones = cones_of(self.plain.program, self.plain.norms).values()
         return Cone(
-            frozenset().union(*(c.relations for c in cones)), frozenset().union(*(c.columns for c in cones))
+            frozenset().union(*(c.relations for c in cones)),
+            frozenset().union(*(c.columns for c in cones)),
+            frozenset().union(*(c.definitions for c in cones)),
+            {name: domain for c in cones for name, domain in c.domains.items()},
         )
 
     def setting(self, as_of: str | None) -> Setting:
@@ -117,8 +121,9 @@ class Side:
         """What each rule's norm makes of the records."""
         asked = self.asked(records)
         rows = rows_by_relation(records.tables, asked.program.relations)
-        facts = evaluator(engine, 0)(asked.program, rows, asked.wanted)
-        return [judge(norm, asked.split, facts) for norm in asked.compiled.norms]
+        facts = evaluator(engine)(asked.program, rows, asked.wanted)
+        outline = asked.split.outline(tuple(asked.wanted))
+        return [judge(norm, outline, facts) for norm in asked.compiled.norms]
 
     def failing(self, records: Small, engine: str = "memory") -> frozenset[Subject]:
         """The subjects that the first rule finds in breach (or for which it has advice, or a criterion
@@ -128,7 +133,9 @@ class Side:
     def findings(self, records: Small) -> list[Finding]:
         """The findings of the rules."""
         asked = self.asked(records)
-        return findings_of(asked.compiled, self.judged(records), records.tables)[1]
+        return findings_of(
+            ready_of(asked.compiled, self.setting(records.as_of)), self.judged(records), records.tables
+        )[1]
 
     @property
     def norm(self) -> Norm:
