@@ -18,6 +18,7 @@ from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
 from policycheck.commands.diff import diff
+from policycheck.commands.lint import lint
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
 from policycheck.commands.shared import Command, told
@@ -57,6 +58,7 @@ COMMANDS = (
     verify,
     coverage,
     test,
+    lint,
     diff,
     schema,
 )

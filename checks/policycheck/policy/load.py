@@ -165,6 +165,7 @@ class _Reader:
         self.check_cited(policy, head.root)
         self.check_ranks(policy)
         self.check_defined(policy)
+        self.check_lint(policy)
         return policy
 
     def parameters(self, data: Mapping[str, Any], root: Place) -> dict[str, Parameter]:
@@ -330,6 +331,19 @@ class _Reader:
             if name not in clauses:
                 message = f"there is no clause `{name}`"
                 self.problems.append(place.problem("unknown-clause", message, nearest(name, clauses)))
+
+    def check_lint(self, policy: Policy) -> None:
+        """What lint is said to find of two rules names rules."""
+        holders: list[RuleText | Clause] = [*policy.rules.values(), *self.clauses.values()]
+        for holder in holders:
+            for code, why in holder.data.get("lint", {}).items():
+                for name in why if isinstance(why, Mapping) else ():
+                    if name not in policy.rules:
+                        place = holder.place / "lint" / code / name
+                        message = f"there is no rule `{name}`"
+                        self.problems.append(
+                            place.problem("unknown-rule", message, nearest(name, policy.rules), key=True)
+                        )
 
     def check_ranks(self, policy: Policy) -> None:
         for rule in policy.rules.values():

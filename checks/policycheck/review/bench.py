@@ -46,6 +46,11 @@ class Bench:
             self.known[rule] = Side(self.policy, [rule], None, self.as_of)
         return self.known[rule]
 
+    @property
+    def everywhere(self) -> str:
+        """Where the solver looked when it found nothing."""
+        return f"in any records with up to {self.rows} rows a relation, as of {self.as_of}"
+
     # Trying
 
     def examples(self, rule: str, outcome: str) -> Sequence[Layer]:

@@ -5,7 +5,6 @@ The examples show most rules at work; for the rest, attested clauses among them,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policycheck_engine import readings
@@ -18,7 +17,7 @@ from policycheck.review.sides import Records, Side, Small, small
 @dataclass(frozen=True, slots=True)
 class Dead:
     """A rule that never applies (`applies` is false) or can never be breached; `records` show one that
-    applies and is met. `why` says how it was looked for; `open` that it could not be told."""
+    applies. `why` says how it was looked for; `open` that it could not be told."""
 
     rule: str
     applies: bool
@@ -27,13 +26,9 @@ class Dead:
     open: bool = False
 
 
-def dead_rules(bench: Bench, rules: Iterable[str]) -> Iterator[Dead]:
-    """Every rule that no records were found to breach."""
-    for rule in rules:
-        if not breached_by_examples(bench, rule):
-            found = looked_for(bench, rule)
-            if found is not None:
-                yield found
+def dead_rule(bench: Bench, rule: str) -> Dead | None:
+    """What there is to say of a rule; nothing, when there are records that breach it."""
+    return None if breached_by_examples(bench, rule) else looked_for(bench, rule)
 
 
 def breached_by_examples(bench: Bench, rule: str) -> bool:
@@ -71,8 +66,10 @@ def looked_for(bench: Bench, rule: str) -> Dead | None:
         return Dead(rule, True, found.why, open=True)
     case = bench.asked(questions, [rule], (program, f"{APPLIES}0"), None, applies)
     if isinstance(case, dict):
-        return Dead(rule, True, "", case)
-    return Dead(rule, False, case.why, open=case.answer != "none")
+        return Dead(rule, True, bench.everywhere, case)
+    if case.answer != "none":
+        return Dead(rule, True, case.why, open=True)
+    return Dead(rule, False, bench.everywhere)
 
 
 def has_case(side: Side, records: Small) -> bool:

@@ -51,10 +51,12 @@ class Overlap:
 
 
 def reaches(bench: Bench, rules: Iterable[str]) -> list[Reach]:
-    """What each rule reads, those of signed answers left out."""
+    """What each rule reads. Those of signed answers are left out, and those of which the examples show no
+    failure by the parameters as they are."""
     out = []
     for rule in rules:
-        if bench.policy.rules[rule].attested:
+        failing = bench.examples(rule, bench.policy.rules[rule].outcome)
+        if bench.policy.rules[rule].attested or all(layer.get("parameters") for layer in failing):
             continue
         side = bench.side(rule)
         program = judged(side.plain.program, side.norm)
@@ -114,7 +116,7 @@ def implied(bench: Bench, one: str, other: str, thorough: bool) -> Overlap | Non
     """Whether all that the first finds the other finds too."""
     sides = bench.side(one), bench.side(other)
     if contained(with_gaps(sides[0], None, True), with_gaps(sides[1], None, True), BREACH):
-        return Overlap(one, other, True, proved=True)
+        return Overlap(one, other, True, "whatever the records", proved=True)
     if not thorough:
         return None
     if not bench.solver:
@@ -130,7 +132,9 @@ def implied(bench: Bench, one: str, other: str, thorough: bool) -> Overlap | Non
     found = bench.asked(questions, [one, other], *asked, apart)
     if isinstance(found, dict):
         return None
-    return Overlap(one, other, True, found.why, open=found.answer != "none")
+    if found.answer != "none":
+        return Overlap(one, other, True, found.why, open=True)
+    return Overlap(one, other, True, bench.everywhere)
 
 
 # Two that cannot both be met
@@ -184,5 +188,5 @@ def conflict(bench: Bench, one: str, other: str) -> Overlap | None:
         return Overlap(one, other, False, found.why, open=True)
     case = bench.asked(questions, [one, other], applies, None, lambda r: bool((subjects(r) or ((), ()))[1]))
     if isinstance(case, dict):
-        return Overlap(one, other, False, records=case)
+        return Overlap(one, other, False, bench.everywhere, records=case)
     return Overlap(one, other, False, case.why, open=True) if case.answer != "none" else None
