@@ -266,3 +266,13 @@ def test_yaml_can_be_read(block: str, tmp_path: Path) -> None:
     for key, name in (("relations", "records"), ("policy", "policy"), ("section", "section")):
         if isinstance(document.data, dict) and key in document.data:
             assert structure_problems(document, name) == []
+
+
+def test_pages_of_many_schools_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "trust.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """A JSON Schema by name: records, policy, section, scene, scenario, settings, questionnaire, findings."""
+    """A JSON Schema by name: records, policy, section, scene, scenario, settings, questionnaire, findings,
+    trust."""
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found

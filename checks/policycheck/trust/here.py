@@ -98,6 +98,7 @@ def judged_into(folder: Path, options: Options, school: School) -> Judged:
             write_whole({file: result_text(made.form)})
         return brief(made)
     except Exception as error:
+        file.unlink(missing_ok=True)
         return failed(school, error)
 
 
