@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -20,6 +20,7 @@ from policycheck.policy import bodies
 from policycheck.policy.find import shipped
 from policycheck.records.model import load_model
 from policycheck.structure import schema, structure_problems
+from policycheck.waivers import Status
 from policycheck.yamlfile import load
 
 from tests.support import ROOT, Ran
@@ -268,9 +269,21 @@ def test_yaml_can_be_read(block: str, tmp_path: Path) -> None:
             assert structure_problems(document, name) == []
 
 
+def test_every_key_of_the_settings_is_described() -> None:
+    code = said_in_code(read("using.md"))
+    words = dict.fromkeys(keys_of(schema("settings")))
+    assert [word for word in words if not re.search(rf"(?<!\w){word}(?!\w)", code)] == []
+
+
+def test_every_status_of_a_waiver_is_described() -> None:
+    statuses = schema("findings")["properties"]["waivers"]["items"]["properties"]["status"]["enum"]
+    assert tuple(statuses) == get_args(Status)
+    assert [status for status in statuses if f"`{status}`" not in read("using.md")] == []
+
+
 def test_pages_of_many_schools_are_current() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "trust.py", "--check"],
+        [sys.executable, ROOT / "benchmarks" / "schools.py", "--check"],
         capture_output=True,
         text=True,
         check=False,

@@ -10,7 +10,7 @@ from policycheck.policy.find import packs
 from policycheck.policy.load import load_policy
 from policycheck.trials import example_trials, lacking_examples, scenario_trials
 
-from tests.support import ROOT
+from tests.support import DURABLE, ROOT
 
 SHIPPED = [folder for pack in packs(ROOT / "policies") for _, folder in pack.versions]
 CASES = sorted(f.parent for f in (ROOT / "tests" / "cases").glob("*/policy.yaml"))
@@ -31,7 +31,7 @@ def test_examples_and_scenarios_hold(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [*CASES, *OTHERS], ids=name)
-@pytest.mark.parametrize("engine", ["memory", "duckdb"])
+@pytest.mark.parametrize("engine", ["memory", "duckdb", DURABLE])
 def test_examples_and_scenarios_hold_on_others(folder: Path, engine: str) -> None:
     policy = load_policy(folder)
     trials = [*example_trials(policy, engine=engine), *scenario_trials(policy, engine)]
@@ -46,7 +46,7 @@ def test_examples_hold_in_memory(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=name)
-@pytest.mark.parametrize("engine", ["memory", "duckdb"])
+@pytest.mark.parametrize("engine", ["memory", "duckdb", DURABLE])
 def test_scenarios_hold_on_others(folder: Path, engine: str) -> None:
     trials = list(scenario_trials(load_policy(folder), engine))
     assert trials

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import DURABLE
+
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "six-rules"
 SHA_OF_1000 = "0c066f4731b06f89f1eef82b0759a8ec2a554e875cffff132d879b5f5532b5b0"
 
@@ -30,11 +32,10 @@ def run(*arguments: object, status: int = 0) -> str:
     return done.stdout
 
 
-def test_the_findings_are_those_of_the_reference(outdir: Path) -> None:
-    data = outdir / "term.json"
-    report = json.loads(
-        run("-m", "policycheck", "run", data, "--policy", FOLDER, "--format", "json", status=1)
-    )
+@pytest.mark.parametrize("engine", ["auto", DURABLE])
+def test_the_findings_are_those_of_the_reference(outdir: Path, engine: str) -> None:
+    options = ("--policy", FOLDER, "--engine", engine, "--format", "json")
+    report = json.loads(run("-m", "policycheck", "run", outdir / "term.json", *options, status=1))
     found = [(finding["rule"], "|".join(finding["subject"].values())) for finding in report["findings"]]
     expected = [tuple(line.split("\t")) for line in run(FOLDER / "reference.py", outdir).splitlines()]
     assert sorted(found) == expected

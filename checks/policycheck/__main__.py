@@ -1,5 +1,5 @@
 """`python -m policycheck`."""
 
-from policycheck.cli import app
+from policycheck.cli import start
 
-app(prog_name="policycheck")
+start()

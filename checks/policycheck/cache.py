@@ -16,7 +16,6 @@ import os
 import pickle
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -134,6 +133,8 @@ def write(key: str, value: object) -> None:
     place = folder() if key else None
     if place is None:
         return
+    import tempfile
+
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     with suppress(OSError):
         handle, name = tempfile.mkstemp(dir=place, suffix=".new")

@@ -6,6 +6,10 @@ bad rules, or the program failed; 3 something was undecided and --fail-on-incomp
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -13,9 +17,10 @@ import typer
 from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
+from policycheck.commands.diff import diff
 from policycheck.commands.run import run
 from policycheck.commands.schema import schema
-from policycheck.commands.shared import told
+from policycheck.commands.shared import Command, told
 from policycheck.commands.test import test
 from policycheck.commands.verify import verify
 
@@ -52,7 +57,20 @@ COMMANDS = (
     verify,
     coverage,
     test,
+    diff,
     schema,
 )
 for command in COMMANDS:
-    app.command()(told(command))
+    app.command(cls=Command)(told(command))
+
+
+def start() -> None:
+    """Run a command as a process of its own, which ends at once: its memory is not taken apart first."""
+    try:
+        app(prog_name="policycheck")
+    except SystemExit as end:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        atexit._run_exitfuncs()
+        os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)

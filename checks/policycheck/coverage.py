@@ -110,7 +110,8 @@ def clause_coverage(policy: Policy, clause: Clause, section: str, known: set[str
 def unused_in(policy: Policy) -> Unused:
     """What no rule of a policy uses, directly or through definitions, in the order it was written."""
     compiled = compile_whole(policy)
-    cone = cone_of(compiled.program, [name for norm in compiled.norms for name in norm.relations()])
+    names = [name for norm in compiled.norms for name in norm.relations()]
+    cone = cone_of(compiled.program, [*names, *([compiled.flaws] if compiled.flaws else [])])
     checks = checks_cone(policy.model)
     others = {*framed(policy.model), *fields_defined(policy)}
     relations = cone.relations | checks.relations | {relation for relation, _ in others}

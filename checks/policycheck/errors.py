@@ -2,6 +2,7 @@
 
     PolicycheckError          whatever a user can cause; every command turns it into exit code 2
     ├── UsageError            a command or a call asks for what cannot be
+    ├── DisagreementError     two evaluators do not derive the same
     ├── PolicyError           a policy folder or record model is wrong; holds all its problems
     ├── SettingsError         a school's settings file is wrong; holds all its problems
     ├── RecordsError          the records are wrong; holds all their problems
@@ -42,6 +43,10 @@ class PolicycheckError(Exception):
 
 class UsageError(PolicycheckError):
     """A command or a call asks for what cannot be."""
+
+
+class DisagreementError(PolicycheckError):
+    """Two evaluators do not derive the same from these records, so that nothing can be said of them."""
 
 
 class ProblemsError(PolicycheckError):

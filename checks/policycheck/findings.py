@@ -168,6 +168,8 @@ class _Maker:
     def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
         self.ready, self.tables, self.waivers = ready, tables, waivers
         self.indexes: dict[str, dict[Value, int]] = {}
+        self.keys: dict[str, list[int]] = {}
+        self.linked: dict[str, Mapping[str, tuple[str, Mapping[Value, int]]]] = {}
         self.constants = ready.values
 
     def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
@@ -185,10 +187,7 @@ class _Maker:
             binds=rule.binds,
             subject=judged.subject,
             message=self.message(rule, judged, outcome, missing, signed),
-            records=tuple(
-                RecordPlace(r, self.key(r, i), self.tables[r].source, self.tables[r].places(i))
-                for r, i in records
-            ),
+            records=tuple([self.place(relation, index) for relation, index in records]),
             remedy=self.remedy(rule, judged, outcome),
             notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
             missing=missing,
@@ -246,27 +245,38 @@ class _Maker:
 
     def records(self, norm: Norm, judged: Judged, signed: Iterable[Signature]) -> Iterator[tuple[str, int]]:
         """The rows whose key is a value of the finding's variables, in relations that the rule reads."""
-        cone = self.ready.cones[norm.rule]
-        domains = cone.domains
+        links = self.links(norm)
         seen: set[tuple[str, int]] = set()
         shown = [] if judged.outcome == "undecided" else judged.shown
         attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
         for row in [judged.subject, *shown, *judged.decisive, *attestations]:
             for name, value in row.items():
-                relation = domains.get(name)
-                if relation is None or relation not in cone.relations or value is None:
+                if name not in links or value is None:
                     continue
-                index = self.index(relation).get(value)
+                relation, rows = links[name]
+                index = rows.get(value)
                 if index is not None and (relation, index) not in seen:
                     seen.add((relation, index))
                     yield relation, index
                     if len(seen) >= RECORDS_SHOWN:
                         return
 
-    def key(self, relation: str, index: int) -> str:
+    def place(self, relation: str, index: int) -> RecordPlace:
         table = self.tables[relation]
-        fields = self.ready.policy.model.relations[relation].key
-        return ",".join(str(table.rows[index][table.relation.index(f)]) for f in fields)
+        if relation not in self.keys:
+            fields = self.ready.policy.model.relations[relation].key
+            self.keys[relation] = [table.relation.index(f) for f in fields]
+        row = table.rows[index]
+        id_ = ",".join([str(row[place]) for place in self.keys[relation]])
+        return RecordPlace(relation, id_, table.source, table.places(index))
+
+    def links(self, norm: Norm) -> Mapping[str, tuple[str, Mapping[Value, int]]]:
+        """The variables of a norm that identify a row which the rule reads: its relation, and where it is."""
+        if norm.rule not in self.linked:
+            cone = self.ready.cones[norm.rule]
+            domains = {name: r for name, r in cone.domains.items() if r in cone.relations}
+            self.linked[norm.rule] = {name: (r, self.index(r)) for name, r in domains.items()}
+        return self.linked[norm.rule]
 
     def index(self, relation: str) -> dict[Value, int]:
         if relation not in self.indexes:

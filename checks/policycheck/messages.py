@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from policycheck_engine import NONE, Value
@@ -32,7 +33,7 @@ def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[st
     """The text with its names replaced by their values in these rows."""
     rows = list(rows)
     out = []
-    for literal, name, _, _ in string.Formatter().parse(text):
+    for literal, name in pieces(text):
         out.append(literal)
         if name is not None:
             values = (
@@ -42,6 +43,12 @@ def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[st
             )
             out.append(listed(values))
     return "".join(out)
+
+
+@cache
+def pieces(text: str) -> tuple[tuple[str, str | None], ...]:
+    """A text as what stands before each name, and the name."""
+    return tuple((literal, name) for literal, name, _, _ in string.Formatter().parse(text))
 
 
 def as_list(value: Any) -> list[Value]:
@@ -61,7 +68,9 @@ def bounded(row: Mapping[str, Value], name: str) -> Value:
 
 def listed(values: Iterable[Value]) -> str:
     """The different values as a list in a sentence."""
-    texts = list(dict.fromkeys(shown(v) for v in values))
+    texts = list(dict.fromkeys(map(shown, values)))
+    if len(texts) == 1:
+        return texts[0]
     if len(texts) > LISTED + 1:
         return ", ".join(texts[:LISTED]) + f" and {len(texts) - LISTED} more"
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
@@ -90,11 +99,13 @@ def shown(value: Value) -> str:
 
 def moment(text: str) -> str:
     """A date as 27 April 2021, a datetime with its time, a time as 14:30; any other text as it is."""
+    if len(text) not in (8, 10, 19):
+        return text
     if text.startswith(NEVER_DATE) or text == NEVER["time"]:
         return "never"
     if TIME.fullmatch(text):
         return text[:5]
-    if len(text) not in (10, 19) or text[4:5] != "-" or text[7:8] != "-" or not text[:4].isdigit():
+    if len(text) == 8 or text[4:5] != "-" or text[7:8] != "-" or not text[:4].isdigit():
         return text
     if not (text[5:7].isdigit() and text[8:10].isdigit() and 1 <= int(text[5:7]) <= 12):
         return text

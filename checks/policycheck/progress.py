@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import Any
 
 STAGES = ("reading", "checking", "compiling", "evaluating", "judging", "reporting")
 PATIENCE = 1.0
@@ -14,17 +15,18 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def shown_progress() -> Iterator[Callable[[str], None]]:
-    """A function that is told the stage that begins; it draws on standard error when that is a terminal."""
+def shown_progress() -> Iterator[Callable[..., None]]:
+    """A function that is told the stage that begins, and may be told how many of how many steps of it are
+    done; it draws on standard error when that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda stage: None
+        yield lambda stage, done=0, total=0: None
         return
-    state = {"stage": "starting"}
+    state: dict[str, Any] = {"stage": "starting", "done": 0, "total": 0}
     done = Event()
     drawer = Thread(target=_draw, args=(state, done), daemon=True)
     drawer.start()
     try:
-        yield lambda stage: state.update(stage=stage)
+        yield lambda stage, done=0, total=0: state.update(stage=stage, done=done, total=total)
     finally:
         done.set()
         drawer.join()
@@ -51,7 +53,7 @@ def shown_count(what: str) -> Iterator[Callable[[int, int | None], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _draw(state: dict[str, str], done: Event) -> None:
+def _draw(state: dict[str, Any], done: Event) -> None:
     start = time.monotonic()
     if done.wait(PATIENCE):
         return
@@ -64,5 +66,7 @@ def _draw(state: dict[str, str], done: Event) -> None:
         task = bar.add_task("starting", total=len(STAGES))
         bar._tasks[task].start_time = start
         while not done.wait(0.1):
-            stage = state["stage"]
-            bar.update(task, description=stage, completed=STAGES.index(stage) if stage in STAGES else 0)
+            stage, total = state["stage"], state["total"]
+            usual = STAGES.index(stage) if stage in STAGES else 0
+            completed = state["done"] if total else usual
+            bar.update(task, description=stage, completed=completed, total=total or len(STAGES))

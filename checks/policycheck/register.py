@@ -14,6 +14,7 @@ from policycheck_engine.norms import Case, Facts, Judgement, Norm, Verdict, case
 
 from policycheck.findings import finding_id
 from policycheck.messages import moment
+from policycheck.policy.attested import clause_names
 from policycheck.policy.model import Policy
 from policycheck.policy.ready import Ready
 from policycheck.records.check import Tables
@@ -134,13 +135,11 @@ def exception(
 
 def rules_of(clause: str, policies: Sequence[Policy]) -> list[str]:
     """The rules that judge a clause, which records may write with its school before it."""
-    school, _, bare = clause.rpartition("/")
     return [
         rule.id
         for policy in policies
-        if school.replace("-", "_") in ("", policy.school)
         for rule in policy.rules.values()
-        if bare in rule.clauses
+        if any(clause in clause_names(c, policy.school or "") for c in rule.clauses)
     ]
 
 
@@ -151,11 +150,10 @@ def rules_with_excuses(policies: Sequence[Policy]) -> list[str]:
 
 def no_such_clause(clause: str, policies: Sequence[Policy]) -> Flaw:
     """Why an exception to that clause changes nothing."""
-    known = {c.id for policy in policies for c in policy.clauses()}
-    school, _, bare = clause.rpartition("/")
-    if bare in known and school.replace("-", "_") in ("", policies[-1].school):
-        return Flaw("not valid", f"no rule judges the clause `{bare}`")
-    hint = nearest(bare, known)
+    known = {name: c.id for p in policies for c in p.clauses() for name in clause_names(c.id, p.school or "")}
+    if clause in known:
+        return Flaw("not valid", f"no rule judges the clause `{known[clause]}`")
+    hint = nearest(clause.rpartition("/")[2], known.values())
     return Flaw("not valid", f"there is no clause `{clause}` in this policy" + (f"; {hint}" if hint else ""))
 
 

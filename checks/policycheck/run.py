@@ -15,15 +15,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policycheck_engine import Row, Value, canonical, nearest
+from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
 from policycheck_engine.memory import no_collection
-from policycheck_engine.norms import Judgement, judge
+from policycheck_engine.norms import Facts, Judgement, judge
 from policycheck_engine.readings import possible
 
+from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
 from policycheck.findings import Finding, RuleResult, findings_of
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
-from policycheck.policy.find import Pack, find_pack, folder_of_packs, packs
+from policycheck.policy.find import Pack, find_pack, folder_of_packs, pack_of, packs
 from policycheck.policy.load import load_policy, model_of
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import Ready, made_ready
@@ -32,13 +33,15 @@ from policycheck.records.model import RecordModel
 from policycheck.records.read import Raw, Source, open_records, read_records
 from policycheck.records.split import source_of_school
 from policycheck.register import Entry, Judging, register
-from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
+from policycheck.settings import NOTHING_SET, SettingsFile, checked_parameters, read_settings, settings_for
 from policycheck.waivers import Claim, accepting
 
-MEMORY_ROWS = 500_000
+MEMORY_ROWS = 1_000_000
 """Up to so many rows the evaluator in memory is the faster one; see benchmarks/."""
 
 Progress = Callable[[str], None]
+Window = tuple[str | None, str | None, Path]
+"""A version in force: its first day, the first day of the next, and its folder."""
 Evaluate = Callable[..., dict[str, set[Row]]]
 
 
@@ -73,7 +76,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Records as they were read and as tables, and the versions of the policy that some day of them falls
-    under: each with its first day and the first day of the next. `engine` is what is to evaluate."""
+    under: each with its first day and the first day of the next. `engine` is what is to evaluate, `second`
+    what is to check it."""
 
     source: Source
     raw: Raw
@@ -81,6 +85,7 @@ class Prepared:
     info: RecordsInfo
     policies: list[tuple[Policy, str | None, str | None]]
     engine: str
+    second: str | None = None
 
     @property
     def current(self) -> Policy:
@@ -95,7 +100,7 @@ class Result:
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
     `rules` has a result for every rule of the policy in the document's order, `findings` every outcome
     but met and not applicable, worst first, and `waivers` what every waiver and every exception does.
-    `engine` is what evaluated; `hashes` are SHA-256 of what went in.
+    `engine` is what evaluated, `cross_checked` what derived the same; `hashes` are SHA-256 of what went in.
     """
 
     policy: Policy
@@ -105,6 +110,7 @@ class Result:
     findings: tuple[Finding, ...]
     asked: Asked
     engine: str
+    cross_checked: str | None = None
     waivers: tuple[Entry, ...] = ()
     overridden: Mapping[str, Value] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -123,12 +129,14 @@ def run(
     *,
     school: str | None = None,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     sections: Iterable[str] = (),
     only: Iterable[str] = (),
     keep_going: bool = False,
     settings: str | Path | None = None,
     engine: str = "auto",
+    cross_check: str | None = None,
     unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Result:
@@ -139,14 +147,17 @@ def run(
                 records name
     school      which one, in a folder whose files hold several
     as_of       the day up to which the records are judged, ISO; else the end of the term
+    as_if_in_force  judge every day by the newest version, even those before it comes into force
     parameters  values instead of those of the policy
     sections    judge only these sections; `only`: only these rules or clauses
     keep_going  leave out rows with something wrong, instead of RecordsError
     settings    the school's own file: values for parameters, which `parameters` come before, and waivers
-    engine      what evaluates: memory, duckdb, naive, or auto, which chooses by the number of rows
+    engine      what evaluates: memory, duckdb, durable, naive, or auto, which chooses by the number of rows
+    cross_check a second one, which must derive the same; auto: durable where it is installed, else duckdb
     unfinished  let the policy lack decisions of clauses; they are in the policy's `open` problems
 
-    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found.
+    Raises PolicycheckError: RecordsError, PolicyError and SettingsError hold all problems that were found,
+    and DisagreementError what only one of two engines derives.
     """
     own = None if settings is None else read_settings(Path(settings))
     records = prepared(
@@ -154,8 +165,10 @@ def run(
         policy,
         school=school,
         as_of=as_of,
+        as_if_in_force=as_if_in_force,
         keep_going=keep_going,
         engine=engine,
+        cross_check=cross_check,
         unfinished=unfinished,
         progress=progress,
     )
@@ -170,6 +183,14 @@ def run(
         settings=None if settings is None else Path(settings).as_posix(),
         school=records.source.school,
     )
+    return judged(records, asked, own, progress)
+
+
+@no_collection()
+def judged(
+    records: Prepared, asked: Asked, own: SettingsFile | None = None, progress: Progress = lambda stage: None
+) -> Result:
+    """The result of records that are prepared, with the school's own settings if it has any."""
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
     set_ = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
@@ -179,11 +200,11 @@ def run(
         for version, first, until in policies
     ]
     progress("evaluating")
-    judged = [judged_by(version, tables, records.engine, set_.waivers) for version in ready]
+    judgings = [judged_by(version, tables, records.engine, set_.waivers, records.second) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
     findings: list[Finding] = []
-    for judging in reversed(judged):
+    for judging in reversed(judgings):
         made, more = findings_of(judging.ready, judging.judgements, tables, set_.waivers)
         results = merged(results, made)
         findings += more
@@ -196,7 +217,8 @@ def run(
         findings=tuple(findings),
         asked=asked,
         engine=records.engine,
-        waivers=register(set_.waivers, judged, tables),
+        cross_checked=records.second,
+        waivers=register(set_.waivers, judgings, tables),
         overridden=overridden,
         hashes={
             **hashes(records.source, [p for p, _, _ in policies]),
@@ -207,32 +229,48 @@ def run(
 
 def prepared(
     path: str | Path | Source,
-    policy: str | None = None,
+    policy: str | Policy | None = None,
     *,
     school: str | None = None,
     as_of: str | None = None,
+    as_if_in_force: bool = False,
     keep_going: bool = False,
     engine: str = "auto",
+    cross_check: str | None = None,
     unfinished: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Prepared:
-    """Records that were read and checked, and the policy that judges them; arguments as of `run`."""
+    """Records that were read and checked, and the policy that judges them; arguments as of `run`.
+
+    The policy can be one that is loaded already.
+    """
     progress("reading")
-    source = path if isinstance(path, Source) else opened(Path(path), policy, school)
-    pack = pack_for(source, policy)
-    model = model_of(pack.versions[-1][1])
+    if isinstance(policy, Policy):
+        source = path if isinstance(path, Source) else open_records(Path(path))
+        pack, model, loaded = pack_of(policy), policy.model, {policy.folder: policy}
+    else:
+        source = path if isinstance(path, Source) else opened(Path(path), policy, school)
+        pack = pack_for(source, policy)
+        model, loaded = model_of(pack.versions[-1][1]), {}
     raw, tables, problems = read_and_checked(source, model, progress)
     engine = chosen_engine(engine, tables)
+    second = second_engine(cross_check, engine)
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, source.school, problems)
-    info = checked_whole(info, model, tables, keep_going, engine)
+    info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")
-    windows = versions_in_force(pack, info, tables, model)
-    policies = [(load_policy(folder, model, unfinished), first, until) for first, until, folder in windows]
+    if as_if_in_force:
+        windows: list[Window] = [(None, None, pack.versions[-1][1])]
+    else:
+        windows = versions_in_force(pack, info, tables, model)
+    policies = [
+        (loaded.get(folder) or load_policy(folder, model, unfinished), first, until)
+        for first, until, folder in windows
+    ]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
-    return Prepared(source, raw, tables, info, policies, engine)
+    return Prepared(source, raw, tables, info, policies, engine, second)
 
 
 def opened(path: Path, policy: str | None, school: str | None) -> Source:
@@ -273,7 +311,7 @@ def read_and_checked(
 
 
 def checked_whole(
-    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str
+    info: RecordsInfo, model: RecordModel, tables: Tables, keep_going: bool, engine: str, second: str | None
 ) -> RecordsInfo:
     """The records after the checks of their model: RecordsError, or what is wrong as left out."""
     checks = integrity_policy(model)
@@ -281,7 +319,7 @@ def checked_whole(
         return info
     base = {name: table.relation for name, table in tables.items()}
     ready = made_ready(checks, base, Setting(info.as_of, {}))
-    problems = integrity_problems(checks, evaluate(ready, tables, engine), tables)
+    problems = integrity_problems(checks, evaluate(ready, tables, engine, second), tables)
     if problems and not keep_going:
         raise RecordsError(problems)
     leave_out(problems, tables)
@@ -373,9 +411,7 @@ def rows_as_mappings(tables: Tables, relation: str) -> list[dict[str, Value]]:
     return [dict(zip(table.relation.names, row, strict=True)) for row in table.rows]
 
 
-def versions_in_force(
-    pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel
-) -> list[tuple[str | None, str | None, Path]]:
+def versions_in_force(pack: Pack, info: RecordsInfo, tables: Tables, model: RecordModel) -> list[Window]:
     """The versions that some day of the term falls under: first day, first day of the next, folder.
 
     A pack of one version judges all days from the one it comes into force.
@@ -392,7 +428,7 @@ def versions_in_force(
         frame = model.frame.term
         rows = rows_as_mappings(tables, frame["relation"])
         start = next((str(r[frame["starts"]]) for r in rows if r[frame["id"]] == info.term), None)
-    out: list[tuple[str | None, str | None, Path]] = []
+    out: list[Window] = []
     for i, (version, folder) in enumerate(pack.versions):
         until = pack.versions[i + 1][0] if i + 1 < len(pack.versions) else None
         if info.as_of is not None and version > info.as_of:
@@ -456,20 +492,26 @@ def chosen_rules(policy: Policy, sections: Iterable[str], only: Iterable[str]) -
     return chosen
 
 
-def evaluate(ready: Ready, tables: Tables, engine: str) -> Sequence[Judgement]:
+def evaluate(ready: Ready, tables: Tables, engine: str, second: str | None = None) -> Sequence[Judgement]:
     """What each norm of a policy makes of the records."""
-    return judged_by(ready, tables, engine).judgements
+    return judged_by(ready, tables, engine, second=second).judgements
 
 
-def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim] = ()) -> Judging:
-    """What each norm of a policy makes of the records, and the facts behind it."""
+def judged_by(
+    ready: Ready,
+    tables: Tables,
+    engine: str,
+    waivers: Sequence[Claim] = (),
+    second: str | None = None,
+) -> Judging:
+    """What each norm of a policy makes of the records, and the facts behind it. A second evaluator must
+    derive the same."""
     if not ready.norms:
         return Judging(ready, {}, ())
     rows = rows_by_relation(tables, ready.basis.reads)
-    if engine == "memory":
-        facts = ready.in_memory(rows)
-    else:
-        facts = evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    facts = derived(ready, rows, engine)
+    if second is not None:
+        must_agree(ready.program, {engine: facts, second: derived(ready, rows, second)})
     rules, as_of = ready.policy.rules, ready.setting.as_of
     judgements = [
         judge(norm, ready.basis.outline, facts, accepting(waivers, rules[norm.rule], as_of))
@@ -478,11 +520,35 @@ def judged_by(ready: Ready, tables: Tables, engine: str, waivers: Sequence[Claim
     return Judging(ready, facts, judgements)
 
 
+def derived(ready: Ready, rows: dict[str, list[Row]], engine: str) -> Facts:
+    """The facts that the norms look at, by one evaluator."""
+    if engine == "memory":
+        return ready.in_memory(rows)
+    try:
+        return evaluator(engine)(ready.program, rows, ready.basis.wanted)
+    except EvaluatorError as error:
+        raise UsageError(str(error)) from error
+
+
 def chosen_engine(name: str, tables: Tables) -> str:
     """The name of an evaluator; `auto` chooses by the number of rows."""
     if name != "auto":
         return name
     return "memory" if sum(len(t.rows) for t in tables.values()) <= MEMORY_ROWS else "duckdb"
+
+
+def second_engine(name: str | None, first: str) -> str | None:
+    """The name of the evaluator that checks the first one; `auto` is the most different one there is."""
+    if name == "auto":
+        try:
+            evaluator("durable")
+            others = ("durable", "duckdb")
+        except UsageError:
+            others = ("duckdb", "memory")
+        return next(other for other in others if other != first)
+    if name is not None and name == first:
+        raise UsageError(f"`{name}` is what evaluates; name another engine to check it with")
+    return name
 
 
 def evaluator(name: str) -> Evaluate:
@@ -495,11 +561,17 @@ def evaluator(name: str) -> Evaluate:
         from policycheck_engine import duck
 
         return duck.evaluate
+    if name == "durable":
+        try:
+            from policycheck_engine import durable
+        except ImportError as error:
+            raise UsageError(str(error)) from error
+        return durable.evaluate
     if name == "naive":
         from policycheck_engine import naive
 
         return naive.evaluate
-    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb and naive")
+    raise UsageError(f"there is no engine `{name}`; there are auto, memory, duckdb, durable and naive")
 
 
 def rows_by_relation(tables: Tables, relations: Collection[str]) -> dict[str, list[Row]]:

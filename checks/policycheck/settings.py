@@ -108,7 +108,7 @@ class _Reader:
             try:
                 found[name] = fitting(self.current, name, value)
             except ValueError as error:
-                self.problems.append(place.problem("wrong-parameter", str(error)))
+                self.problems.append(place.problem("wrong-parameter", f"this value does not fit: {error}"))
         return found
 
     def waivers(self) -> Iterator[Claim]:

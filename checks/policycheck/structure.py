@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import nearest
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 def schema(name: str) -> dict[str, Any]:
     """A JSON Schema by name: records, policy, section, scene, scenario, settings, questionnaire, findings,
     trust."""
+    from importlib import resources
+
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found

@@ -139,8 +139,18 @@ def judged_layers(
     return findings, met, []
 
 
-def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
-    """The records of scene.yaml with layers laid over them, and the setting to judge them in."""
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """Layers laid over the scene: the rows, and the as-of date and parameters that they name."""
+
+    data: dict[str, list[dict[str, Any]]]
+    as_of: str | None
+    parameters: dict[str, Any]
+    problems: list[str]
+
+
+def layered(policy: Policy, layers: Sequence[Layer]) -> Layered:
+    """The rows of scene.yaml with layers laid over them; relations that a layer calls absent are left out."""
     scene = policy.scene
     defaults = scene.get("defaults") or {}
     rows: Rows = {name: [] for name in policy.model.relations}
@@ -159,10 +169,21 @@ def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[st
     for name in sorted(set(parameters) - set(policy.parameters)):
         problems.append(f"there is no parameter `{name}`; {nearest(name, policy.parameters)}")
     data = {name: rows_ for name, rows_ in rows.items() if name not in absent}
-    raw, found = tables_of(data, "", policy.model)
+    return Layered(data, as_of, parameters, problems)
+
+
+def world(policy: Policy, layers: list[Layer]) -> tuple[Tables, Setting, list[str]]:
+    """The records of scene.yaml with layers laid over them, and the setting to judge them in.
+
+    They are judged as if the policy were in force on all their days: a version copied from the one before
+    keeps its examples.
+    """
+    made = layered(policy, layers)
+    problems = list(made.problems)
+    raw, found = tables_of(made.data, "", policy.model)
     tables, more = check_records(raw, policy.model)
     problems += [str(p).lstrip(":") for p in [*found, *more]]
-    return tables, Setting(as_of, parameters, policy.version or None), problems
+    return tables, Setting(made.as_of, made.parameters), problems
 
 
 def mentioned_in(given: Mapping[str, Any]) -> Iterator[str]:

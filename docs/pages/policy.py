@@ -24,6 +24,7 @@ def page(policy: Policy, readings: Mapping[str, Reading]) -> str:
     lines += sheet_lines(readings)
     lines += parameter_lines(policy, readings)
     lines += definition_lines(policy)
+    lines += defect_lines(policy)
     return whole(lines)
 
 
@@ -161,6 +162,15 @@ def definition_lines(policy: Policy) -> Iterator[str]:
         yield from ("## Definitions", "", "Relations that are derived from the records.", "")
         rows = ([code(d.name), codes(d.gives), text(d.means)] for d in policy.definitions.values())
         yield from table(["name", "fields", "a row is"], rows)
+
+
+def defect_lines(policy: Policy) -> Iterator[str]:
+    """What is wrong with the document, whatever anybody does."""
+    if policy.defects:
+        yield from ("## The document itself", "")
+        yield from ("What is wrong with the document, which is nobody's conduct. Every report lists it.", "")
+        rows = ([codes(d.clauses), text(d.says), text(d.settled)] for d in policy.defects)
+        yield from table(["clauses", "what is wrong", "how it is read"], rows)
 
 
 def names(values: list[str]) -> str:

@@ -3,12 +3,12 @@
 check     types and safety of a program, all problems at once
 readings  the three-valued program as a plain one
 naive     what a plain program means
-duck      the same, for size
+duck      the same, for size; memory, for speed; durable, for a second opinion
 judge     outcomes of norms from what was derived
 """
 
 from policycheck_engine.check import check
-from policycheck_engine.problems import Problem, nearest
+from policycheck_engine.problems import EvaluatorError, Problem, nearest
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -46,6 +46,7 @@ __all__ = [
     "Compare",
     "Const",
     "Either",
+    "EvaluatorError",
     "Literal",
     "Member",
     "Not",

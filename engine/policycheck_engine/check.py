@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from policycheck_engine.functions import FUNCTIONS
-from policycheck_engine.order import ordered
+from policycheck_engine.order import arranged
 from policycheck_engine.problems import Problem, nearest
 from policycheck_engine.program import (
     Aggregate,
@@ -138,7 +138,7 @@ def unsafe(program: Program) -> Iterator[Problem]:
 def circular_values(body: Body, known: set[str], origin: object) -> Iterator[Problem]:
     """Variables that get their values from each other, so that none comes first."""
     try:
-        ordered(body, known)
+        arranged(body, known)
     except ValueError as stuck:
         yield Problem(
             "circular-value",

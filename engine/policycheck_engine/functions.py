@@ -6,7 +6,6 @@ the year 9999 never comes, and one before the year 1 is unknown.
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
@@ -97,13 +96,15 @@ def add_weeks(moment: str, number: int) -> str | None:
 def add_months(moment: str, number: int) -> str | None:
     if moment.startswith(NEVER_DATE):
         return NEVER_DATE
+    from calendar import monthrange
+
     day = dt.date.fromisoformat(moment[:10])
     year, month = divmod(day.year * 12 + day.month - 1 + number, 12)
     if year < 1:
         return None
     if year > dt.MAXYEAR:
         return NEVER_DATE
-    return day.replace(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1])).isoformat()
+    return day.replace(year, month + 1, min(day.day, monthrange(year, month + 1)[1])).isoformat()
 
 
 def add_years(moment: str, number: int) -> str | None:

@@ -7,26 +7,31 @@ written as Python in steps that can be kept (`steps`) and taken again on other r
 from __future__ import annotations
 
 import gc
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from operator import itemgetter
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
 from policycheck_engine.program import Program
-from policycheck_engine.specialise import Need, written
 from policycheck_engine.strata import recursive, strata
 from policycheck_engine.values import Row, Value
+
+if TYPE_CHECKING:
+    from policycheck_engine.specialise import Guess, Need
 
 Tables = Mapping[str, Iterable[Row]]
 Index = Mapping[object, list[Row]]
 
-Step = tuple[bool, tuple[tuple[str, CodeType, tuple[Need, ...]], ...]]
+Step = tuple[bool, tuple[tuple[str, CodeType, "tuple[Need, ...]"], ...]]
 """Relations to be derived: whether they need each other, and for each its name, its function and what to
 call that with. Plain enough for `marshal`."""
 
@@ -38,7 +43,7 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
     """
     with no_collection():
         world = World(counted_by(program), tables)
-        for step in steps(program, world.size):
+        for step in steps(program, wanted, world.guess):
             world.take(step)
         return world.only(wanted)
 
@@ -55,14 +60,18 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def steps(program: Program, size: Callable[[str], int]) -> Iterator[Step]:
-    """The program as steps. Each is written when its turn comes, since by then the sizes of all that it
-    reads are known; they decide how fast it is, never what it gives."""
+def steps(program: Program, wanted: Collection[str], guess: Guess) -> Iterator[Step]:
+    """The program as steps. Each is written when its turn comes, since by then it is known how many rows
+    there are of all that it reads."""
+    from policycheck_engine.narrow import narrowed
+    from policycheck_engine.specialise import written
+
+    program = narrowed(program, wanted)
     loops, heads = recursive(program), program.heads
     for group in strata(program):
         functions = []
         for head in group:
-            source, needs = written(heads[head], program.relations, size)
+            source, needs = written(heads[head], program.relations, guess)
             functions.append((head, compile(source, f"<{head}>", "exec"), needs))
         yield not loops.isdisjoint(group), tuple(functions)
 
@@ -104,19 +113,26 @@ class World:
         self.scope: dict[str, Any] = {f"f_{name}": f.call for name, f in FUNCTIONS.items()}
         self.scope |= {"EMPTY": (), "may": may, "cache": cache, "aggregated": aggregated}
 
-    def size(self, relation: str) -> int:
-        """The number of rows of a relation, as far as it is known."""
-        return len(self.facts.get(relation, ()))
+    def guess(self, relation: str, places: tuple[int, ...]) -> float:
+        """How many rows of a relation have the same values at some places, on average."""
+        rows = self.facts.get(relation, ())
+        if not rows or not places:
+            return len(rows)
+        return len(rows) / len(self.thing(("keys", relation, places)))
 
     def only(self, wanted: Iterable[str]) -> dict[str, set[Row]]:
         """The facts of some relations."""
-        return {name: as_set(self.facts[name]) for name in wanted}
+        return {name: set(self.facts[name]) for name in wanted}
+
+    def views(self, wanted: Iterable[str]) -> dict[str, AbstractSet[Row]]:
+        """The facts of some relations, without a copy."""
+        return {name: keyed(self.facts[name]).keys() for name in wanted}
 
     def take(self, step: Step) -> None:
         """Derive the relations of one step; those that need each other, until nothing new comes."""
         loops, functions = step
         for head, _, _ in functions if loops else ():
-            self.facts[head] = set()
+            self.facts[head] = {}
         grown = True
         while grown:
             grown = False
@@ -125,7 +141,7 @@ class World:
                 exec(code, scope)  # source of our own making: see specialise
                 new = scope["derive"](*[self.thing(need) for need in needs])
                 if loops:
-                    new |= as_set(self.facts[head])
+                    new = {**keyed(self.facts[head]), **new}
                     grown = grown or len(new) > len(self.facts[head])
                 self.facts[head] = new
                 self.made.pop(head, None)
@@ -146,6 +162,8 @@ class World:
                 return indexed(self.facts[name], places)
             case "keys":
                 return keys(self.facts[name], places)
+            case "range":
+                return between(indexed(self.facts[name], places[0]), places[1], places[2])
             case "given":
                 return self.given.get(name, places[0])
             case "days":
@@ -168,27 +186,68 @@ class World:
         return cache(lambda *args: None if days is None else call(days, *args))
 
 
-def as_set(rows: Collection[Row]) -> set[Row]:
-    return rows if isinstance(rows, set) else set(rows)
+def keyed(rows: Collection[Row]) -> dict[Row, None]:
+    """Rows as the keys of a dictionary, which is a set that remembers an order: that in which rows were
+    made, and so lie in memory."""
+    return rows if isinstance(rows, dict) else dict.fromkeys(rows)
 
 
-def indexed(rows: Collection[Row], places: Sequence[Any]) -> Index:
+def indexed(rows: Collection[Row], places: Sequence[int]) -> Index:
     """Rows by the values at some places: the value itself for one, a tuple for several."""
-    index: defaultdict[object, list[Row]] = defaultdict(list)
-    if len(places) == 1:
+    index: dict[object, list[Row]] = {}
+    add = index.setdefault
+    if not places:
+        index[()] = list(rows)
+    elif len(places) == 1:
         (place,) = places
         for row in rows:
-            index[row[place]].append(row)
+            add(row[place], []).append(row)
+    elif len(places) == 2:
+        one, two = places
+        for row in rows:
+            add((row[one], row[two]), []).append(row)
     else:
         for key, row in zip(map(itemgetter(*places), rows), rows, strict=True):
-            index[key].append(row)
+            add(key, []).append(row)
     return index
 
 
-def keys(rows: Collection[Row], places: Sequence[Any]) -> set[Any]:
+FEW = 64
+"""So many rows are gone through faster than they are searched."""
+
+
+def between(index: Index, below: int | None, above: int | None) -> Callable[..., Collection[Row]]:
+    """A function of a key and two bounds: at least those rows of the key whose value at `below` is not
+    above the upper bound and whose value at `above` is not below the lower one. Unknowns are between."""
+    prepared: dict[object, tuple[list[Row], list[Any], list[Any], list[Row]]] = {}
+    places = [place for place in (below, above) if place is not None]
+
+    def prepare(rows: list[Row]) -> tuple[list[Row], list[Any], list[Any], list[Row]]:
+        vague = [row for row in rows if any(row[place] is None for place in places)]
+        known = [row for row in rows if all(row[place] is not None for place in places)]
+        known.sort(key=itemgetter(places[0]))
+        firsts: list[Any] = [row[places[0]] for row in known]
+        lasts: list[Any] = [row[places[-1]] for row in known]
+        return known, firsts, list(accumulate(lasts, max)), vague
+
+    def find(key: object, upper: Value, lower: Value) -> Collection[Row]:
+        rows = index.get(key, ())
+        if len(rows) < FEW:
+            return rows
+        if key not in prepared:
+            prepared[key] = prepare(list(rows))
+        known, firsts, highest, vague = prepared[key]
+        start = 0 if above is None or lower is None else bisect_left(highest, lower)
+        end = len(known) if below is None or upper is None else bisect_right(firsts, upper)
+        return known[start:end] + vague
+
+    return find
+
+
+def keys(rows: Collection[Row], places: Sequence[Any]) -> Collection[Any]:
     """The different values at some places, as an index has them."""
     if rows and len(next(iter(rows))) == len(places) > 1:
-        return as_set(rows)
+        return keyed(rows)
     return set(map(itemgetter(*places), rows))
 
 

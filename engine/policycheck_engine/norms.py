@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 from typing import Literal
 
@@ -99,8 +101,7 @@ class Judgement:
     cases: Counter[Verdict]
 
 
-Facts = Mapping[str, set[Row]]
-ByCase = Mapping[Row, Sequence[Row]]
+Facts = Mapping[str, AbstractSet[Row]]
 Accepts = Callable[[Mapping[str, Value]], bool]
 """Whether the failure of a case is accepted from outside, by its values."""
 
@@ -136,15 +137,23 @@ class _Reading:
         return named(self.columns, row)
 
 
-def _by_case(rows: set[Row], width: int) -> ByCase:
+def _by_case(rows: Collection[Row], width: int) -> Mapping[Row, list[Row]]:
     found: dict[Row, list[Row]] = {}
     for row in rows:
         found.setdefault(row[:width], []).append(row)
     return found
 
 
+@cache
+def bounded(columns: tuple[str, ...]) -> bool:
+    """Whether any of the columns is one of a pair of bounds."""
+    return any(name[-1] in "<>" for name in columns)
+
+
 def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     """A row as a mapping; a pair of bounds that agree is one value, else both are kept."""
+    if not bounded(columns):
+        return dict(zip(columns, row, strict=True))
     out: dict[str, Value] = {}
     for name, value in zip(columns, row, strict=True):
         if name[-1] not in "<>":
@@ -173,7 +182,7 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     """
     maker = _Judge(norm, outline, facts, accepts)
     others = maker.others()
-    met = maker.cases - others
+    met = maker.cases - others if others else maker.cases
     holding = by_subject(met, maker.places, maker.width)
     vague = by_subject({row for row in maker.vague if row in met}, maker.places, maker.width)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
@@ -209,6 +218,11 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
     return tuple((value is None, str(value)) for value in row)
 
 
+def in_line(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows in order."""
+    return rows if len(rows) < 2 else sorted(rows, key=in_order)
+
+
 class _Judge:
     """The readings of one norm's relations, and the verdicts they give.
 
@@ -236,9 +250,9 @@ class _Judge:
 
     def others(self) -> set[Row]:
         """The cases that are not simply met: those that may fail, and those that may not be there."""
-        failing = self.cases.intersection(self.fails.maybe)
+        failing = set(self.fails.maybe.keys() & self.cases)
         failing |= {row for row in self.vague if self.fails.may(row)}
-        return failing if self.certain is self.cases else failing | (self.cases - self.certain)
+        return failing if self.certain is self.cases else failing | {*self.cases} - self.certain
 
     def verdict(self, row: Row) -> Verdict:
         """What one case is. One that may be out of scope is undecided even when it cannot fail: met in
@@ -263,38 +277,42 @@ class _Judge:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
         outcome = self.outcome(cases, met, vague)
-        covered: set[Row] = set()
+        accepted: Sequence[Row] = ()
         if outcome == "breach" and self.accepts is not nothing_accepted:
             covered = {
                 row for row, v in cases if v in ("breach", "undecided") and self.accepts(self.named(row))
             }
             # a covered case that cannot be told is no breach either way
             outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
-        accepted = sorted((r for r, v in cases if r in covered and v == "breach"), key=in_order)
-        cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
-        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
+            accepted = in_line([r for r, v in cases if r in covered and v == "breach"])
+            cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
+        counts: Counter[Verdict] = Counter()
+        for _, verdict in cases:
+            counts[verdict] += 1
         if met:
             counts["met"] = met
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
         if outcome == "met":
             return result
         result.accepted = [self.named(row) for row in accepted]
-        decisive = sorted((row for row, verdict in cases if verdict == outcome), key=in_order)
+        decisive = in_line([row for row, verdict in cases if verdict == outcome])
         source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
         for row in decisive:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
             result.decisive.append(self.named(row))
-            result.shown += [from_.named(r) for r in sorted(rows, key=in_order)]
+            result.shown += [from_.named(r) for r in in_line(rows)]
             for i, note in enumerate(self.notes):
-                result.notes += [(i, note.named(r)) for r in sorted(note.sure.get(row, ()), key=in_order)]
+                result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
         result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
         return result
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
         """What comes of these cases, and of others that are met."""
-        counts: Counter[Verdict] = Counter(verdict for _, verdict in cases)
-        unclear: Counter[Verdict] = Counter(verdict for row, verdict in cases if None in row)
+        if len(cases) == 1 and not met and not vague and self.norm.share is None and not self.norm.allow:
+            return cases[0][1]
+        counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
+        unclear: Counter[Verdict] = Counter([verdict for row, verdict in cases if None in row])
         if vague:
             unclear["met"] = vague
         if met:

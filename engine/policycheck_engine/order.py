@@ -60,6 +60,12 @@ def ordered(body: Body, known: set[str]) -> Body:
     return _ordered(body, _given(body) - known)
 
 
+def arranged(body: Body, known: set[str]) -> Body:
+    """The same as `ordered`, for a body that is asked about once."""
+    left = parts(body)
+    return _arranged(left, {name for p in left for name in p.gives} - known)
+
+
 @cache
 def _parts(body: Body) -> list[Part]:
     return parts(body)
@@ -72,8 +78,10 @@ def _given(body: Body) -> frozenset[str]:
 
 @cache
 def _ordered(body: Body, missing: frozenset[str]) -> Body:
-    left = list(_parts(body))
-    lacking = set(missing)
+    return _arranged(list(_parts(body)), set(missing))
+
+
+def _arranged(left: list[Part], lacking: set[str]) -> Body:
     out: list[Literal] = []
     while left:
         ready = [p for p in left if not p.needs & lacking]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,8 @@ class Problem:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint with the most similar of the right names, or a list of them when they are few."""
+    from difflib import get_close_matches
+
     right = sorted(set(names))
     close = get_close_matches(name, right, n=1, cutoff=0.6)
     if close:
@@ -29,3 +30,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if 0 < len(right) <= 12:
         return "it can be " + ", ".join(f"`{n}`" for n in right)
     return ""
+
+
+class EvaluatorError(Exception):
+    """An evaluator cannot do what is asked of it, or has seen itself fail; says what to do about it."""

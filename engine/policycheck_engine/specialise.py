@@ -1,6 +1,6 @@
 """The rules of a relation as one Python function: nested loops over the rows that indexes find.
 
-`written` gives the source of a function `derive`, which returns the set of the relation's rows, and what
+`written` gives the source of a function `derive`, which returns the relation's rows as keys, and what
 each of its parameters stands for. It says nothing of any records, so that it can be kept and used again.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from typing import Literal as OneOf
 
 from policycheck_engine.functions import FUNCTIONS
-from policycheck_engine.order import Part, parts
+from policycheck_engine.order import Part, part
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -31,6 +32,7 @@ from policycheck_engine.program import (
     Var,
     names_in,
     taken,
+    terms,
     variables,
 )
 
@@ -39,10 +41,16 @@ OPERATOR = {"=": "==", "!=": "!="}
 DEEPEST = 15
 """So many loops inside each other; Python allows a few more, and what is deeper is a function of its own."""
 
-Need = tuple[OneOf["rows", "index", "keys", "add", "between", "days", "given"], str, tuple[object, ...]]
+Kind = OneOf["rows", "index", "keys", "range", "add", "between", "days", "given"]
+Need = tuple[Kind, str, tuple[Any, ...]]
 """What a parameter stands for: the rows of a relation; its rows by the values at some places, or those
-values alone; a function that counts by a calendar, or the days of all of them; or a named constant, with
-the value it had when the function was written."""
+values alone; a function that finds rows by such values and between two bounds; a function that counts by
+a calendar, or the days of all of them; or a named constant, with the value it had when this was written."""
+
+
+Guess = Callable[[str, tuple[int, ...]], float]
+"""Tells how many rows of a relation have the same values at some places, on average; it decides what comes
+first, and so how fast a rule is, never what it gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,14 @@ Env = dict[str, Name]
 
 @dataclass
 class Block:
-    """Lines of a function while it is being written, at some depth."""
+    """Lines of a function while it is being written, at some depth.
+
+    `times` is a guess how often what comes next is done; `first` says that the first match ends it all.
+    """
 
     depth: int
-    deeper: str = "{}()"
+    times: float = 1
+    first: bool = False
     lines: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     loops: int = 0
@@ -80,7 +92,9 @@ class Block:
         self.loops += 1
         if self.loops % DEEPEST == 0:
             name = f"deeper{self.loops}"
-            self.last.append("    " * self.depth + self.deeper.format(name))
+            self.last.append(
+                "    " * self.depth + (f"if {name}(): return True" if self.first else f"{name}()")
+            )
             self.add(f"def {name}():")
             self.depth += 1
         self.add(f"for {row} in {rows}:")
@@ -92,20 +106,18 @@ class Block:
 
 
 def written(
-    rules: Iterable[Rule], relations: Mapping[str, Relation], size: Callable[[str], int]
+    rules: Iterable[Rule], relations: Mapping[str, Relation], guess: Guess
 ) -> tuple[str, tuple[Need, ...]]:
-    """The source of `derive` for all rules of a relation, and what to call it with.
-
-    `size` tells roughly how many rows a relation has, which decides what to begin with.
-    """
+    """The source of `derive` for all rules of a relation, and what to call it with."""
     rules = list(rules)
     copied = copy_of(rules[0], relations) if len(rules) == 1 else None
     if copied is not None:
-        return "def derive(p0):\n    return set(p0)\n", (("rows", copied, ()),)
-    writer = Writer(relations, size)
+        same = "p0 if isinstance(p0, dict) else dict.fromkeys(p0)"
+        return f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),)
+    writer = Writer(relations, guess)
     loops = [line for rule in rules for line in writer.rule(rule)]
     head = f"def derive({', '.join(writer.needs.values())}):"
-    body = [*writer.fixed, *writer.functions, "out = set()", "add = out.add", *loops, "return out"]
+    body = [*writer.fixed, *writer.functions, "out = {}", *loops, "return out"]
     return "\n    ".join([head, *body]) + "\n", tuple(writer.needs)
 
 
@@ -125,19 +137,20 @@ class Writer:
     """Writes the function of one relation."""
 
     relations: Mapping[str, Relation]
-    size: Callable[[str], int]
+    guess: Guess
     needs: dict[Need, str] = field(default_factory=dict)
     fixed: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
+    seen: dict[int, Part] = field(default_factory=dict)
     count: int = 0
 
     def fresh(self, letter: str) -> str:
         self.count += 1
         return f"{letter}{self.count}"
 
-    def need(self, kind: str, name: str, places: tuple[object, ...] = ()) -> str:
+    def need(self, kind: Kind, name: str, places: tuple[Any, ...] = ()) -> str:
         """The parameter for something that is asked for."""
-        return self.needs.setdefault((kind, name, places), f"p{len(self.needs)}")  # type: ignore[arg-type]
+        return self.needs.setdefault((kind, name, places), f"p{len(self.needs)}")
 
     def rule(self, rule: Rule) -> list[str]:
         """The loops that add the rows of one rule."""
@@ -145,45 +158,68 @@ class Writer:
         wanted = {v.name for _, term in rule.args for v in variables(term)}
         env = self.body(rule.body, {}, block, wanted)
         row = "".join(f"{self.term(t, env, block).text}, " for _, t in rule.args)
-        block.add(f"add(({row}))")
+        block.add(f"out[({row})] = None")
         return block.end()
 
     # Bodies
+
+    def parts(self, body: Body) -> list[Part]:
+        """What is known of each literal of a body; worked out once for each."""
+        for literal in body:
+            if id(literal) not in self.seen:
+                self.seen[id(literal)] = part(literal)
+        return [self.seen[id(literal)] for literal in body]
 
     def body(self, body: Body, env: Env, block: Block, wanted: Iterable[str] = ()) -> Env:
         """Write the loops and tests of a body; what comes after is done for each of its matches, at least
         for each that differs in the wanted variables."""
         env = dict(env)
-        left = parts(body)
+        left = self.parts(body)
         lacking = {name for p in left for name in p.gives} - set(env)
-        uses = Counter(name for p in left for name in p.names)
+        uses = Counter([name for p in left for name in p.names])
         uses.update(wanted)
         while left:
             ready = [p for p in left if not p.needs & lacking]
-            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses)))
+            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses, block.times)))
             left.remove(chosen)
             uses.subtract(chosen.names)
-            self.literal(chosen.literal, env, block, uses)
+            self.literal(chosen.literal, env, block, uses, left)
             lacking -= chosen.gives
         return env
 
-    def cost(self, part: Part, env: Env, uses: Counter[str]) -> tuple[int, int]:
-        """What to do next: what can be tested, then what an index finds, then the smallest relation."""
-        literal = part.literal
-        if not isinstance(literal, Atom):
-            return ({Compare: 0, Member: 0, Bind: 0, Not: 1, Either: 1, Aggregate: 2}[type(literal)], 0)
-        known = sum(isinstance(t, Var) and t.name in env for _, t in literal.args)
-        constants = sum(not isinstance(t, Var) for _, t in literal.args)
-        if known and all(name in env or uses[name] == 1 for name in part.names):
-            return (1, -1)
-        if known:
-            return (3, -known - constants)
-        return (4, self.size(literal.relation) // 8**constants)
+    def cost(self, about: Part, env: Env, uses: Counter[str], times: float) -> tuple[int, float]:
+        """What to do next: what can be tested, by how long that takes; then the atom whose index and rows are
+        the least work, those first that have to do with what is known."""
+        literal = about.literal
+        match literal:
+            case Compare() | Member() | Bind():
+                return (1, 2) if any(isinstance(t, Call) for t in terms(literal)) else (0, 0)
+            case Not() | Either():
+                return (1, 3)
+            case Aggregate():
+                return (3, 0)
+        relation = self.relations[literal.relation]
+        known = [n for n, t in literal.args if not isinstance(t, Var) or t.name in env]
+        joined = any(isinstance(t, Var) and t.name in env for _, t in literal.args)
+        if joined and all(name in env or uses[name] == 1 for name in about.names):
+            return (1, 1)
+        found = self.found(literal, env)
+        work = found * times + (self.guess(relation.name, ()) if known else 0)
+        if not joined:
+            return (5, work)
+        return (2 if found <= 1 else 4, work)
 
-    def literal(self, literal: Literal, env: Env, block: Block, uses: Counter[str]) -> None:
+    def found(self, atom: Atom, env: Env) -> float:
+        """A guess how many rows of an atom match."""
+        relation = self.relations[atom.relation]
+        known = [n for n, t in atom.args if not isinstance(t, Var) or t.name in env]
+        return self.guess(atom.relation, tuple(sorted(relation.index(n) for n in known)))
+
+    def literal(self, literal: Literal, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
+        """Write a literal; `left` are those that come after it."""
         match literal:
             case Atom():
-                self.atom(literal, env, block, uses)
+                self.atom(literal, env, block, uses, left)
             case Bind():
                 env[literal.var.name] = self.keep(self.term(literal.term, env, block), block)
             case Aggregate():
@@ -191,7 +227,7 @@ class Writer:
             case _:
                 block.require(self.test(literal, env, block))
 
-    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str]) -> None:
+    def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
         """A loop over the rows that match, or a test when nothing of them is used."""
         relation = self.relations[atom.relation]
         row = self.fresh("t")
@@ -216,19 +252,56 @@ class Writer:
                 if isinstance(term, Var) and value.unknown:
                     text = f"({here.text} if {value.text} is None else {value.text})"
                     found[term.name] = Name(text, here.unknown)
+            elif again is not None:  # a value of this very row: nothing to look it up by
+                alike.append((here, value))
             else:
                 if value.unknown and here.unknown:
                     block.require(f"{value.text} is not None")
                 strict.append((place, value.text))
-        if not alike and not any(uses[name] for name in found):
+        used = [name for name in found if uses[name]]
+        if not alike and not used:
             block.require(self.some(atom.relation, strict))
             return
-        block.loop(row, self.candidates(atom.relation, strict, loose))
+        if not alike and self.one_of(atom, strict, used, uses, block, left):
+            return
+        bounds = self.bounds(atom, env, left) if block.times > 1 and not loose else {}
+        if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
+            bounds = {}
+        times = self.found(atom, env) * block.times
+        block.loop(row, self.candidates(atom.relation, strict, loose, bounds))
+        block.times = max(times, 1)
         for here, value in alike:
             block.require(compared("=", here, value, atom.sure))
         for name, here in found.items():
             if uses[name]:
                 env[name] = here if uses[name] == 1 else self.keep(here, block)
+
+    def one_of(
+        self,
+        atom: Atom,
+        strict: list[tuple[int, str]],
+        used: list[str],
+        uses: Counter[str],
+        block: Block,
+        left: list[Part],
+    ) -> bool:
+        """Write an atom of which one value is used, and only to be one of a few, as so many lookups."""
+        if len(used) != 1 or uses[used[0]] != 1:
+            return False
+        other = next((p for p in left if used[0] in p.names), None)
+        if other is None or not isinstance(other.literal, Member) or not strict:
+            return False
+        member = other.literal
+        place = next(self.place(atom, n) for n, t in atom.args if isinstance(t, Var) and t.name == used[0])
+        if self.relations[atom.relation].columns[place].unknown or any(c.name for c in member.values):
+            return False
+        found = (self.some(atom.relation, [*strict, (place, repr(c.value))]) for c in member.values)
+        block.require(" or ".join(found) or "False")
+        left.remove(other)
+        return True
+
+    def place(self, atom: Atom, column: str) -> int:
+        return self.relations[atom.relation].index(column)
 
     def some(self, relation: str, strict: list[tuple[int, str]]) -> str:
         """Whether a relation has a row with these values."""
@@ -236,8 +309,18 @@ class Writer:
             return self.need("rows", relation)
         return f"{key(strict)} in {self.need('keys', relation, places(strict))}"
 
-    def candidates(self, relation: str, strict: list[tuple[int, str]], loose: list[tuple[int, Name]]) -> str:
+    def candidates(
+        self,
+        relation: str,
+        strict: list[tuple[int, str]],
+        loose: list[tuple[int, Name]],
+        bounds: Mapping[str, tuple[int, str]],
+    ) -> str:
         """The rows that can match: by an index where there are values to look up."""
+        if bounds:
+            below, above = bounds.get("<", (None, None)), bounds.get(">", (None, None))
+            find = self.need("range", relation, (places(strict), below[0], above[0]))
+            return f"{find}({key(strict)}, {below[1]}, {above[1]})"
         if strict:
             return f"{self.need('index', relation, places(strict))}.get({key(strict)}, EMPTY)"
         rows = self.need("rows", relation)
@@ -245,6 +328,25 @@ class Writer:
             place, value = loose[0]
             return f"may({self.need('index', relation, (place,))}, {rows}, {value.text})"
         return rows
+
+    def bounds(self, atom: Atom, env: Env, left: Iterable[Part]) -> dict[str, tuple[int, str]]:
+        """What the columns of an atom must lie below and above, by tests that are still to come: for each
+        side a place and a value that is known already."""
+        relation = self.relations[atom.relation]
+        own = {t.name: relation.index(n) for n, t in atom.args if isinstance(t, Var) and t.name not in env}
+        found: dict[str, tuple[int, str]] = {}
+        for literal in (p.literal for p in left):
+            if not isinstance(literal, Compare) or literal.op in ("=", "!="):
+                continue
+            for mine, other, side in (
+                (literal.left, literal.right, literal.op[0]),
+                (literal.right, literal.left, "<" if literal.op[0] == ">" else ">"),
+            ):
+                known = isinstance(other, Const) or (isinstance(other, Var) and other.name in env)
+                if known and isinstance(mine, Var) and mine.name in own:
+                    value = self.term(other, env, Block(0))
+                    found.setdefault(side, (own[mine.name], value.text))
+        return found
 
     def keep(self, value: Name, block: Block) -> Name:
         """A name for a value, so that it is worked out once."""
@@ -283,12 +385,12 @@ class Writer:
         """Whether a body has a match."""
         if all(isinstance(x, Compare | Member) for x in body):
             return "(" + (" and ".join(self.test(x, env, block) for x in body) or "True") + ")"
-        simple = self.looked_up(body, env, block)
+        simple = self.only_tests(body, env)
         if simple is not None:
             return simple
         given, inside = self.inner(names_in(body), env)
         name = self.fresh("exists")
-        inner = Block(1, "if {}(): return True")
+        inner = Block(1, max(block.times, 2), first=True)
         self.body(body, inside, inner)
         inner.add("return True")
         self.functions += [f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
@@ -301,28 +403,38 @@ class Writer:
         inside |= {n: Name(f"o{i}", v.unknown) for i, (n, v) in enumerate(passed.items())}
         return ", ".join(v.text for v in passed.values()), inside
 
-    def looked_up(self, body: Body, env: Env, block: Block) -> str | None:
-        """The test of an index, when a body is one atom whose values are all known or do not matter."""
-        if len(body) != 1 or not isinstance(body[0], Atom):
+    def only_tests(self, body: Body, env: Env) -> str | None:
+        """A body as one expression, when it has neither loops nor values of its own."""
+        if not self.are_tests(body, env):
             return None
-        atom = body[0]
-        relation = self.relations[atom.relation]
-        strict: list[tuple[int, str]] = []
+        inner = Block(0)
+        self.body(body, env, inner)
+        return "(" + " and ".join(line.strip()[3:-1] for line in inner.lines) + ")"
+
+    def are_tests(self, body: Body, env: Env) -> bool:
+        """Whether the literals of a body look up an index and no more, each for itself."""
+        uses = Counter([name for p in self.parts(body) for name in p.names])
+        return all(self.is_test(literal, env, uses) for literal in body)
+
+    def is_test(self, literal: Literal, env: Env, uses: Counter[str]) -> bool:
+        """Whether a literal is an atom whose values are known or used nowhere, or the negation of such."""
+        if isinstance(literal, Not):
+            return self.are_tests(literal.body, env)
+        if not isinstance(literal, Atom):
+            return False
+        columns = {c.name: c for c in self.relations[literal.relation].columns}
         own: set[str] = set()
-        for column, term in atom.args:
-            place = relation.index(column)
-            if isinstance(term, Var) and term.name not in env and term.name not in own:
+        for column, term in literal.args:
+            if isinstance(term, Call):
+                return False
+            if isinstance(term, Const) or term.name in env:
+                if not literal.sure or columns[column].unknown:
+                    return False
+            elif term.name in own or uses[term.name] > 1:
+                return False
+            else:
                 own.add(term.name)
-                continue
-            if any(v.name not in env for v in variables(term)):
-                return None
-            value = self.term(term, env, block)
-            if relation.columns[place].unknown and (value.unknown or not atom.sure):
-                return None
-            if value.unknown and not atom.sure:
-                return None
-            strict.append((place, value.text))
-        return f"({self.some(atom.relation, strict)})"
+        return True
 
     # Terms
 
@@ -342,7 +454,7 @@ class Writer:
         args = [self.keep(arg, block) if arg.unknown else arg for arg in args]
         function = f"f_{term.function}"
         if term.calendar:
-            function = self.need(term.function, term.calendar)
+            function = self.need("add" if term.function == "add" else "between", term.calendar)
         text = f"{function}({', '.join(a.text for a in args)})"
         unknown = [a.text for a in args if a.unknown]
         if unknown:
@@ -361,8 +473,10 @@ class Writer:
         given, inside = self.inner(names_in((literal,)), env)
         name = self.fresh("aggregate")
         lines = ["@cache", f"def {name}({parameters(inside)}):"]
-        rows, known = self.gathered(literal, literal.body, inside, lines)
-        against = self.gathered(literal, literal.against, inside, lines)[0] if literal.against else "EMPTY"
+        rows, known = self.gathered(literal, literal.body, inside, lines, block.times)
+        against = "EMPTY"
+        if literal.against:
+            against, _ = self.gathered(literal, literal.against, inside, lines, block.times)
         last = Block(1)
         window = "".join(f"{self.term(t, inside, last).text}, " for t in literal.window or ())
         if literal.kind == "count" and known:
@@ -374,10 +488,12 @@ class Writer:
         self.functions += [*lines, *last.end()]
         return self.keep(Name(f"{name}({given})", literal.kind != "count" or not known), block)
 
-    def gathered(self, literal: Aggregate, body: Body, env: Env, lines: list[str]) -> tuple[str, bool]:
+    def gathered(
+        self, literal: Aggregate, body: Body, env: Env, lines: list[str], times: float
+    ) -> tuple[str, bool]:
         """Write the loops that collect the different rows that an aggregate takes from a body: the name of
         the set, and whether all their values are known."""
-        block = Block(1)
+        block = Block(1, times)
         into = self.fresh("rows")
         block.add(f"{into} = set()")
         wanted = {v.name for t in taken(literal) for v in variables(t)}
@@ -400,11 +516,13 @@ def places(strict: list[tuple[int, str]]) -> tuple[int, ...]:
 def key(strict: list[tuple[int, str]]) -> str:
     """What to look up in an index: one value, or several in the order of their places."""
     values = [text for _, text in sorted(strict)]
-    return values[0] if len(values) == 1 else f"({', '.join(values)})"
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"  # without any, the empty tuple
 
 
 def compared(op: str, left: Name, right: Name, sure: bool) -> str:
     """A comparison; of an unknown nothing is sure and everything possible."""
+    if op == "=" and left == right:
+        return f"{left.text} is not None" if left.unknown and sure else "True"
     test = f"{left.text} {OPERATOR.get(op, op)} {right.text}"
     unknown = [n.text for n in (left, right) if n.unknown]
     if not unknown:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policycheck_engine.order import ordered
+from policycheck_engine.order import arranged
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -82,7 +82,7 @@ class Writer:
     def body(self, body: Body, outer: Env) -> Select:
         """The FROM and WHERE of a body, and where each variable is found."""
         select = Select(dict(outer))
-        for literal in ordered(body, set(outer)):
+        for literal in arranged(body, set(outer)):
             self.literal(literal, select)
         return select
 

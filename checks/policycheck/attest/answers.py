@@ -21,6 +21,7 @@ from policycheck.messages import moment
 from policycheck.policy.attested import clause_names
 from policycheck.records.check import dated
 from policycheck.run import Prepared, rows_as_mappings
+from policycheck.spans import standing
 
 NEEDED = ("answer", "signed_by", "signed_on")
 DATES = ("signed_on", "valid_until")
@@ -235,10 +236,10 @@ class _Checker:
             )
             what = "the term ends then" if last == self.ends else "the records are judged up to then"
             yield line.problem("outside-term", message, f"correct the day; {what}", at="signed_on")
-        if until is not None and on is not None and until < on:
+        if until is not None and on is not None and standing(on, until, on) == "expired":
             message = f"it was signed on {moment(on)}, and ended before, on {moment(until)}"
             yield line.problem("expired", message, "correct the day, or leave it empty", at="valid_until")
-        elif until is not None and until < self.as_of:
+        elif until is not None and standing(on, until, self.as_of) == "expired":
             message = (
                 f"it has expired: it counts until {moment(until)}, and is needed on {moment(self.as_of)}"
             )

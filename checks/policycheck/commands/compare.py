@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -30,10 +29,11 @@ def compare(
 ) -> int:
     """Compare two results: which findings are new, which are resolved, which changed."""
     from policycheck.report.comparison import comparison_as_text
+    from policycheck.report.json_text import indented
     from policycheck.results import compared, read_result
 
     form = compared(read_result(old), read_result(new))
-    json_text = json.dumps(form, ensure_ascii=False, indent=2) + "\n"
+    json_text = indented(form)
     write(json_text if format is Format.json else comparison_as_text(form), output)
     counts = form["summary"]
     counted = ("new",) if fail_on is Difference.new else ("new", "resolved", "changed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,7 @@ def coverage(
     from policycheck.policy.find import find_pack
     from policycheck.policy.load import load_policy
     from policycheck.report.coverage import coverage_as_json, coverage_as_table
+    from policycheck.report.json_text import indented
 
     if records is None:
         result = None
@@ -42,9 +42,6 @@ def coverage(
             result = run(records, policy, unfinished=True, progress=progress)
         loaded = result.policy
     form = coverage_as_json(coverage_of(loaded, result))
-    if format is Format.json:
-        text = json.dumps(form, ensure_ascii=False, indent=2) + "\n"
-    else:
-        text = coverage_as_table(form, clauses)
+    text = indented(form) if format is Format.json else coverage_as_table(form, clauses)
     write(text, output)
     return FOUND if form["unaccounted"] or form["open"] else 0

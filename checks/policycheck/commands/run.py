@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,7 +69,16 @@ def run(
     fail_on_incomplete: Annotated[
         bool, typer.Option("--fail-on-incomplete", help="Exit code 3 when something is undecided.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="What evaluates: memory, duckdb, naive, or auto.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What evaluates: memory, duckdb, durable, naive, or auto.")
+    ] = "auto",
+    cross_check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ENGINE]",
+            help="Evaluate with a second engine too, and stop if they disagree.",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="So many schools at a time; else one for each core.")
     ] = None,
@@ -80,7 +88,7 @@ def run(
     ] = None,
 ) -> int:
     """Judge the records of a term, or of several schools, and print what was found."""
-    from policycheck_engine.memory import no_collection
+    import gc
 
     from policycheck.progress import shown_progress
     from policycheck.run import run as run_policy
@@ -102,13 +110,15 @@ def run(
             only=tuple(only or ()),
             keep_going=keep_going,
             engine=engine,
+            cross_check=cross_check,
         )
         form = trust_judged(trust, options, output, jobs, on, master)
         tell_trust(form, format)
         return FAILED if form["failed"] else exit_code(form, fail_level, fail_on_incomplete)
     if on is Where.spark:
         raise UsageError(f"Spark is for several schools, and `{records}` is one; leave out --on spark")
-    with shown_progress() as progress, no_collection():
+    gc.disable()  # for good: to look for garbage takes a fifth of the time, and this is all the process does
+    with shown_progress() as progress:
         result = run_policy(
             records,
             policy,
@@ -120,12 +130,15 @@ def run(
             only=only or [],
             keep_going=keep_going,
             engine=engine,
+            cross_check=cross_check,
             progress=progress,
         )
         progress("reporting")
         form = result.as_json()
         if format is Format.json:
-            text = json.dumps(form, ensure_ascii=False, indent=2) + "\n"
+            from policycheck.report.json_text import indented
+
+            text = indented(form)
         else:
             from policycheck.report.table import result_as_table
 
@@ -172,7 +185,9 @@ def trust_judged(
 def tell_trust(form: dict[str, Any], format: Format) -> None:
     """Print the summary of a trust."""
     if format is Format.json:
-        write(json.dumps(form, ensure_ascii=False, indent=2) + "\n", None)
+        from policycheck.report.json_text import indented
+
+        write(indented(form), None)
         return
     from policycheck.report.trust_table import trust_as_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,8 @@ def schema(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
 ) -> int:
     """Print a JSON Schema: of a term file, of the files of a policy, or of a result."""
+    from policycheck.report.json_text import indented
     from policycheck.schemas_for import named_schema
 
-    write(json.dumps(named_schema(name, policy), ensure_ascii=False, indent=2) + "\n", output)
+    write(indented(named_schema(name, policy)), output)
     return 0

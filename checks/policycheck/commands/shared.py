@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
 from policycheck.files import write_whole
@@ -23,6 +24,20 @@ class Format(StrEnum):
 
     table = "table"
     json = "json"
+
+
+ENGINES = frozenset({"auto", "memory", "duckdb", "durable", "naive"})
+
+
+class Command(TyperCommand):
+    """A command whose `--cross-check` may come without the name of an engine."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments, with `auto` where no engine is named."""
+        for i, arg in enumerate(args):
+            if arg == "--cross-check" and (i + 1 == len(args) or args[i + 1] not in ENGINES):
+                args = [*args[:i], "--cross-check=auto", *args[i + 1 :]]
+        return super().parse_args(ctx, args)
 
 
 def told(command: Callable[..., int]) -> Callable[..., None]:

@@ -19,11 +19,16 @@ SIGNED = "signed"
 """How the variables of a note end that gives a signature: `$by_signed`, `$answer_signed` and so on."""
 
 
-def attested_rules(clause: Clause, school: str, model: RecordModel) -> Iterator[Mapping[str, Any]]:
-    """The rule that decides an attested clause, and those that set records against a yes."""
+def attested_rules(
+    clause: Clause, school: str, model: RecordModel, signed_as: tuple[str, ...] = ()
+) -> Iterator[Mapping[str, Any]]:
+    """The rule that decides an attested clause, and those that set records against a yes.
+
+    `signed_as` are the ids under which answers are looked for, when they are not the clause's own.
+    """
     if not can_be_signed(model):
         return
-    answers = _Answers(clause, school, model)
+    answers = _Answers(clause, school, model, signed_as)
     yield {
         "id": clause.id,
         "for_each": answers.scope,
@@ -109,9 +114,11 @@ def clause_names(clause_id: str, school: str) -> list[str]:
 class _Answers:
     """The scope of an attested clause, and bodies that ask for a valid answer to it."""
 
-    def __init__(self, clause: Clause, school: str, model: RecordModel) -> None:
+    def __init__(
+        self, clause: Clause, school: str, model: RecordModel, signed_as: tuple[str, ...] = ()
+    ) -> None:
         self.data = clause.data["attested"]
-        self.names = clause_names(clause.id, school)
+        self.names = [name for id_ in signed_as or (clause.id,) for name in clause_names(id_, school)]
         self.groups = signing_roles(self.data)
         self.roles = [role for group in self.groups for role in group]
         self.subject = self.data.get("subject", "$term")

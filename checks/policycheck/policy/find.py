@@ -11,6 +11,7 @@ from policycheck_engine import nearest
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import UsageError
 from policycheck.policy.load import VERSION
+from policycheck.policy.model import Policy
 from policycheck.yamlfile import load
 
 
@@ -67,6 +68,11 @@ def head_of(file: Path, name: str) -> tuple[str, str | None]:
     head = load(file, []).data
     head = head if isinstance(head, dict) else {}
     return str(head.get("policy", name)), head.get("school")
+
+
+def pack_of(policy: Policy) -> Pack:
+    """A version that is loaded already, as a pack of its own."""
+    return Pack(policy.id, policy.school, ((policy.version, policy.folder),))
 
 
 def folder_of_packs(name: str | None) -> Path | None:

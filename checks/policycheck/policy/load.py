@@ -23,6 +23,7 @@ from policycheck.policy.model import (
     Policy,
     RuleText,
     Section,
+    earlier_ids,
 )
 from policycheck.records.model import NO_MODEL, RecordModel, load_model
 from policycheck.structure import structure_problems
@@ -155,6 +156,7 @@ class _Reader:
             definitions=self.definitions,
             rules=self.rules,
             ranks=tuple(data.get("ranks", ())),
+            summary=data.get("summary", ""),
             scene=scene,
             defects=self.defects(data, head.root),
             flaws=self.flaws(data, head.root),
@@ -176,7 +178,7 @@ class _Reader:
                 )
             choices = tuple(p.get("one_of", ()))
             found[name] = Parameter(
-                name, p["value"], p["why"], p["source"], p.get("unit", ""), choices, place
+                name, p["value"], p["why"], p["source"], p.get("unit", ""), choices, place, earlier_ids(p)
             )
         return found
 
@@ -223,7 +225,7 @@ class _Reader:
                 self.problems.append((place / "define").problem("name-twice", message, "choose another name"))
                 continue
             gives = tuple(v.removeprefix("$") for v in d["gives"])
-            self.definitions[name] = Definition(name, d["means"], gives, d["when"], place)
+            self.definitions[name] = Definition(name, d["means"], gives, d["when"], place, earlier_ids(d))
 
     def section(self, document: Document, head: Mapping[str, Any]) -> Section:
         data = document.data

@@ -37,6 +37,12 @@ AS_OF = "as_of"
 """The name of the day up to which records are judged: a constant that differs from run to run."""
 
 
+def earlier_ids(data: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What `was` names: one id or a list; () says that it is new, None that nothing is said."""
+    was = data.get("was")
+    return None if was is None else (was,) if isinstance(was, str) else tuple(was)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A figure or choice that the text leaves open, or gives."""
@@ -48,6 +54,7 @@ class Parameter:
     unit: str
     one_of: tuple[Any, ...]
     place: Place
+    was: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Definition:
     gives: tuple[str, ...]
     when: Any
     place: Place
+    was: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,11 @@ class RuleText:
     binds: tuple[str, ...]
     attested: bool = False
 
+    @property
+    def was(self) -> tuple[str, ...] | None:
+        """The ids it had in earlier versions."""
+        return earlier_ids(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -92,6 +105,11 @@ class Clause:
     id: str
     data: Mapping[str, Any]
     place: Place
+
+    @property
+    def was(self) -> tuple[str, ...] | None:
+        """The ids it had in earlier versions."""
+        return earlier_ids(self.data)
 
     @property
     def decided_by(self) -> Literal["rule", "attestation", "definition", "nothing"]:
@@ -130,6 +148,7 @@ class Policy:
     definitions: Mapping[str, Definition]
     rules: Mapping[str, RuleText]
     ranks: tuple[str, ...]
+    summary: str = ""
     scene: Mapping[str, Any] = field(default_factory=dict)
     defects: tuple[Defect, ...] = ()
     flaws: str | None = None

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import marshal
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import Program, Relation, Row, Value
-from policycheck_engine.memory import Counted, World, counted_by, no_collection, steps
+from policycheck_engine.memory import Counted, Step, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Norm
 from policycheck_engine.readings import Outline, readings
 from policycheck_engine.strata import needed
@@ -27,7 +28,7 @@ from policycheck.policy.model import AS_OF, Policy, Setting
 if TYPE_CHECKING:
     from policycheck.policy.compile import Compiled
 
-Facts = dict[str, set[Row]]
+Facts = Mapping[str, AbstractSet[Row]]
 Touched = Mapping[str, frozenset[str]]
 
 
@@ -61,6 +62,7 @@ class Ready:
     setting: Setting
     compiled: Callable[[], Compiled]
     key: str = ""
+    made: Program | None = None
 
     @property
     def given(self) -> Mapping[str, Value]:
@@ -87,7 +89,7 @@ class Ready:
     @cached_property
     def program(self) -> Program:
         """The plain program of both readings, as far as the norms rest on it."""
-        return needed(readings(self.compiled().program).program, self.basis.wanted)
+        return self.made or needed(readings(self.compiled().program).program, self.basis.wanted)
 
     def in_memory(self, tables: Mapping[str, list[Row]]) -> Facts:
         """The facts of the wanted relations, by the evaluator in memory."""
@@ -97,12 +99,18 @@ class Ready:
         with no_collection():
             world = World(self.basis.calendars, tables, self.given)
             taken: list[Any] = []
-            for step in marshal.loads(known) if known else steps(self.program, world.size):
+            for step in (
+                marshal.loads(known) if known else steps(self.program, self.basis.wanted, world.guess)
+            ):
                 world.take(step)
                 taken.append(step)
             if not known:
                 write(key, marshal.dumps(taken))
-            return world.only(self.basis.wanted)
+            return world.views(self.basis.wanted)
+
+    def steps(self, world: World) -> Iterable[Step]:
+        """The program as steps, while they are taken in a world."""
+        return steps(self.program, self.basis.wanted, world.guess)
 
 
 def made_ready(
@@ -128,29 +136,31 @@ def made_ready(
 
     key = basis_key(read(touched_key))
     basis: Basis | None = read(key)
+    program = None
     if basis is None:
-        basis = basis_of(compiled())
+        basis, program = basis_of(compiled())
         touched = touched_by(basis, base)
         key = basis_key(touched)
         write(touched_key, touched)
         write(key, basis)
-    return Ready(policy, basis, setting, compiled, key)
+    return Ready(policy, basis, setting, compiled, key, program)
 
 
 def ready_of(compiled: Compiled, setting: Setting) -> Ready:
     """A policy that was compiled, made ready; nothing of it is kept."""
-    return Ready(compiled.policy, basis_of(compiled), setting, lambda: compiled)
+    basis, program = basis_of(compiled)
+    return Ready(compiled.policy, basis, setting, lambda: compiled, made=program)
 
 
-def basis_of(compiled: Compiled) -> Basis:
-    """What a compiled policy comes down to."""
+def basis_of(compiled: Compiled) -> tuple[Basis, Program]:
+    """What a compiled policy comes down to, and its plain program."""
     split = readings(compiled.program)
     relations = dict.fromkeys(name for norm in compiled.norms for name in norm.relations())
     if compiled.flaws is not None:
         relations[compiled.flaws] = None
     wanted = tuple(dict.fromkeys(split.reading(name, sure) for name in relations for sure in (True, False)))
     program = needed(split.program, wanted)
-    return Basis(
+    basis = Basis(
         norms=compiled.norms,
         values={name: value for name, value in compiled.values.items() if name != AS_OF},
         outline=split.outline(wanted),
@@ -160,6 +170,7 @@ def basis_of(compiled: Compiled) -> Basis:
         calendars=counted_by(program),
         flaws=flaws_of(compiled),
     )
+    return basis, program
 
 
 def flaws_of(compiled: Compiled) -> tuple[str, str] | None:

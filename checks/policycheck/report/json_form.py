@@ -7,7 +7,6 @@ two disagree about a count.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from policycheck_engine import is_nothing
 from policycheck_engine.values import NEVER_DATE
 
+from policycheck.report.json_text import compact
+
 if TYPE_CHECKING:
     from policycheck.findings import Finding, RuleResult
     from policycheck.register import Entry
     from policycheck.run import Result
 
 FORM = "policycheck/findings/1"
+NESTED = (dict, list)
 OUTCOMES = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
 
 
@@ -94,6 +96,7 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "program": f"policycheck {program_version()}",
         "engine": result.engine,
+        **({"cross_checked": result.cross_checked} if result.cross_checked else {}),
         "asked": {
             "records": asked.records,
             "school": asked.school,
@@ -114,16 +117,17 @@ def judged_hash(form: Mapping[str, Any]) -> str:
     they were, so that the same records in another folder give the same."""
 
     def placed(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                k: value[k].rpartition("/")[2] if k == "source" else placed(value[k])
-                for k in value
-                if k not in ("receipt", "sources")
-            }
-        return [placed(v) for v in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            return [placed(v) if isinstance(v, NESTED) else v for v in value]
+        out = {}
+        for key, inside in value.items():
+            if key == "source":
+                out[key] = inside.rpartition("/")[2]
+            elif key not in ("receipt", "sources"):
+                out[key] = placed(inside) if inside and isinstance(inside, NESTED) else inside
+        return out
 
-    text = json.dumps(placed(form), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(compact(placed(form))).hexdigest()
 
 
 def counted(outcomes: Mapping[str, int]) -> dict[str, int]:

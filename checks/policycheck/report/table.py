@@ -111,13 +111,15 @@ def one_finding(finding: Form) -> Iterator[str]:
 
 
 def waivers(form: Form) -> list[str]:
-    """Every exception and waiver, with what it does."""
+    """Every exception and waiver, with what it does; those of rules that were not judged are counted."""
+    judged = {rule["id"] for rule in form["rules"]}
     entries = form["waivers"]
-    return (
-        [f"Exceptions and waivers ({len(entries):,})", *(s for e in entries for s in one_waiver(e))]
-        if entries
-        else []
-    )
+    idle = [e for e in entries if e["status"] == "nothing" and judged.isdisjoint(e["rules"])]
+    lines = [line for e in entries if e not in idle for line in one_waiver(e)]
+    if idle:
+        many = f"{len(idle):,} are" if len(idle) > 1 else "1 is"
+        lines += ["", f"  {many} to rules that were not judged in this run"]
+    return [f"Exceptions and waivers ({len(entries):,})", *lines] if entries else []
 
 
 def one_waiver(entry: Form) -> Iterator[str]:

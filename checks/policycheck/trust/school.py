@@ -18,6 +18,7 @@ from policycheck.records.check import check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import read_records
 from policycheck.report.json_form import judged_hash, program_version
+from policycheck.report.json_text import indented
 from policycheck.run import records_info, rules_digest, run, versions_in_force
 from policycheck.trust.folder import School
 
@@ -39,6 +40,7 @@ class Options:
     keep_going: bool = False
     settings: Path | None = None
     engine: str = "auto"
+    cross_check: str | None = None
 
     def asked(self, school: School) -> dict[str, Any]:
         """What the receipt of a school's result says was asked."""
@@ -96,6 +98,7 @@ def judged(school: School, options: Options) -> Judged:
             keep_going=options.keep_going,
             settings=options.settings_of(school),
             engine=options.engine,
+            cross_check=options.cross_check,
         )
         return Judged(school.name, school.shown, result.as_json())
     except Exception as error:
@@ -128,7 +131,7 @@ def problem(message: str) -> dict[str, str]:
 
 def result_text(form: Form) -> str:
     """A result as it is written: as `run --format json` does."""
-    return json.dumps(form, ensure_ascii=False, indent=2) + "\n"
+    return indented(form)
 
 
 def still_holds(file: Path, school: School, options: Options) -> Form | None:

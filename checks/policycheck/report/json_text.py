@@ -1,0 +1,37 @@
+"""JSON as text: what `json.dumps` writes, to the byte, in a tenth of its time."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+EXPONENT = re.compile(rb"[:\[,]-?\d[\d.]*e|[:\[,]-?0\.0000")
+"""A number, or what looks like one, that the two might write differently: very large, or very small."""
+
+
+def indented(value: Any) -> str:
+    """A value for people and programs: two spaces for each depth, and a line feed at the end."""
+    data = encoded(value)
+    if data is None:
+        return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return msgspec.json.format(data, indent=2).decode() + "\n"
+
+
+def compact(value: Any) -> bytes:
+    """A value in the one spelling that hashes are made of: keys sorted, nothing between."""
+    data = encoded(value, "sorted")
+    if data is None:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return data
+
+
+def encoded(value: Any, order: Any = None) -> bytes | None:
+    """A value as compact JSON, or None when `json.dumps` might write it otherwise."""
+    try:
+        data = msgspec.json.encode(value, order=order)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+        return None
+    return None if EXPONENT.search(data) else data
