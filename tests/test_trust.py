@@ -490,11 +490,12 @@ def own_settings() -> None:
         (lambda: None, [1, 2, 3], {"only": ("lending.1",)}),
         (lambda: None, [1, 2, 3], {"parameters": {"lent_for_days": "7"}}),
         (lambda: None, [1, 2, 3], {"engine": "naive"}),
+        (lambda: None, [1, 2, 3], {"cross_check": "naive"}),
         (own_settings, [2], {"settings": Path("settings")}),
     ],
     ids=[
         *("nothing", "records", "result", "truncated", "rules", "version"),
-        *("as-of", "only", "set", "engine", "settings"),
+        *("as-of", "only", "set", "engine", "cross-check", "settings"),
     ],
 )
 def test_what_changed_is_judged_again(
