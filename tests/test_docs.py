@@ -283,7 +283,7 @@ def test_every_status_of_a_waiver_is_described() -> None:
 
 def test_pages_of_many_schools_are_current() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "schools.py", "--check"],
+        [sys.executable, ROOT / "benchmarks" / "trust.py", "--check"],
         capture_output=True,
         text=True,
         check=False,

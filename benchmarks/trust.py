@@ -1,12 +1,12 @@
 """Measure many schools beside one, and reckon from that what a trust, an authority and a country need.
 
-    python benchmarks/schools.py [--runs 3] [--spark]     measure, and write figures and pages
-    python benchmarks/schools.py --pages                  write the pages from the figures that are there
-    python benchmarks/schools.py --check                  exit code 1 when a page is not what the figures give
+    python benchmarks/trust.py [--runs 3] [--spark]     measure, and write figures and pages
+    python benchmarks/trust.py --pages                  write the pages from the figures that are there
+    python benchmarks/trust.py --check                  exit code 1 when a page is not what the figures give
 
-The figures are in benchmarks/schools.json, the pages are benchmarks/schools.md and the marked part of
-docs/scale.md. Every figure is the median of the runs; only ratios within one page mean anything. Memory is
-that of all processes together, looked at every 20 ms.
+The figures are in benchmarks/trust.json, the pages benchmarks/trust.md and the marked part of docs/scale.md.
+Every figure is the median of the runs; only ratios within one page mean anything. Memory is that of all
+processes together, looked at every 20 ms.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from threading import Event, Thread
 from typing import Any
 
 from processes import ROOT, machine, run
-from schools_pages import MARK, page, reckoned
+from trust_pages import MARK, page, reckoned
 
 sys.path.insert(0, str(ROOT / "fixtures"))
 
-FIGURES = ROOT / "benchmarks" / "schools.json"
-PAGE = ROOT / "benchmarks" / "schools.md"
+FIGURES = ROOT / "benchmarks" / "trust.json"
+PAGE = ROOT / "benchmarks" / "trust.md"
 SCALE = ROOT / "docs" / "scale.md"
 SIZES = (2, 10, 50)
 COMMAND = [sys.executable, "-m", "policycheck", "run"]
@@ -104,7 +104,7 @@ def one_school(term: Path, policies: Path, work: Path, runs: int) -> Figures:
 
 def measure(runs: int, spark: bool) -> Figures:
     """All figures."""
-    from trust import copy_policy, make_trust, mix, shipped_term, write_term
+    from schools import copy_policy, make_trust, mix, shipped_term, write_term
 
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-MARK = "made by benchmarks/schools.py"
+MARK = "made by benchmarks/trust.py"
 ROWS_OF_ENGLAND = 400_000_000
 SCHOOLS_OF_ENGLAND = 24_453
 PLACES = (
@@ -19,13 +19,13 @@ Figures = dict[str, Any]
 
 
 def page(figures: Figures) -> str:
-    """benchmarks/schools.md."""
+    """benchmarks/trust.md."""
     one, many = figures["one"]["small"], figures["many"]
     lines = [
         "# Many schools beside one",
         "",
         f"Median of {figures['runs']} runs on {figures['day']}: {figures['machine']}.",
-        "Made by `python benchmarks/schools.py`, which makes the schools as well: the shipped Woodlands term",
+        "Made by `python benchmarks/trust.py`, which makes the schools as well: the shipped Woodlands term",
         "cut down, each with other lessons. Memory is that of all processes together. What is made ready of",
         "the policy is in the cache, unless the line says otherwise; each pattern of gaps has its entry.",
         "",
