@@ -387,8 +387,9 @@ def test_open_is_undecided_in_every_conformance_case(clauses: list[str], layers:
     info = RecordsInfo("library", None, "SU21", setting.as_of, (), 0)
     records = Prepared(Source(LIBRARY), {}, tables, info, [(policy, None, None)], "memory")
     open_ = {(q.clause, q.subject or "SU21") for q in questions_of(records).open if q.clause in clauses}
-    found = {(f.rule, *f.subject.values()) for f in findings if f.outcome == "undecided"}
-    assert open_ == found
+    # where the records do not tell whom to ask, there is nobody to ask
+    known = [f for f in findings if f.outcome == "undecided" and None not in f.subject.values()]
+    assert open_ == {(f.rule, *f.subject.values()) for f in known}
 
 
 # Folders of sheets, with the small library of the conformance cases

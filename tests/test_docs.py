@@ -279,3 +279,13 @@ def test_every_status_of_a_waiver_is_described() -> None:
     statuses = schema("findings")["properties"]["waivers"]["items"]["properties"]["status"]["enum"]
     assert tuple(statuses) == get_args(Status)
     assert [status for status in statuses if f"`{status}`" not in read("using.md")] == []
+
+
+def test_pages_of_many_schools_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "trust.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

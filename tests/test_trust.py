@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,13 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from policycheck.errors import RecordsError, UsageError
+from policycheck.files import write_whole
 from policycheck.run import frame_model
+from policycheck.structure import validator
 from policycheck.trust import here, sorting, workers
 from policycheck.trust.folder import Apart, Trust, file_name, trust_at
 from policycheck.trust.here import judge_here
@@ -163,6 +167,8 @@ def test_a_result_for_each_school(command: Command, text_snapshot: SnapshotAsser
     assert ran.err == ""
     assert ran.code == 1
     assert ran.out == text_snapshot
+    form = json.loads(Path("results/trust.json").read_bytes())
+    assert [e.message for e in validator("trust").iter_errors(form)] == []
     assert sorted(contents(Path("results"))) == [
         *(f"schools/library-{n}.json" for n in range(1, 5)),
         "trust.json",
@@ -268,6 +274,8 @@ def test_a_bad_school_does_not_stop_the_others(
     assert ran.err == ""
     assert ran.out == text_snapshot
     assert sorted(contents(Path("results"))) == ["schools/library-2.json", "trust.json"]
+    form = json.loads(Path("results/trust.json").read_bytes())
+    assert [e.message for e in validator("trust").iter_errors(form)] == []
 
 
 @pytest.mark.usefixtures("in_process")
@@ -319,6 +327,46 @@ def test_processes_are_replaced(jobs: int, monkeypatch: pytest.MonkeyPatch) -> N
     made = [pid for _, pid in spread(process, range(6), jobs)]
     assert os.getpid() not in made
     assert max(made.count(pid) for pid in made) == 2
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_result_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(files: dict[Path, str]) -> None:
+        if any(f.name == "library-2.json" for f in files):
+            raise OSError(errno.ENOSPC, "No space left on device", "library-2.json")
+        write_whole(files)
+
+    libraries(Path("trust"), 3)
+    monkeypatch.setattr(here, "write_whole", full)
+    form = judge("trust", "results")
+    assert [s["name"] for s in form["schools"]] == ["library-1", "library-3"]
+    assert form["failed"][0]["problems"][0]["message"] == "library-2.json: No space left on device"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no terminal to be had")
+def test_progress_on_a_terminal() -> None:
+    import pty
+
+    libraries(Path("trust"), 3)
+    ours, theirs = pty.openpty()
+    words = ["run", "trust", "--policy", str(LENDING), "-o", "results", "--jobs", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "policycheck", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        check=False,
+    )
+    os.close(theirs)
+    drawn = b""
+    with suppress(OSError):
+        while more := os.read(ours, 65536):
+            drawn += more
+    os.close(ours)
+    assert done.returncode == 1
+    assert b"schools" in drawn
+    assert b"left" in drawn
+    assert b"/3" in drawn
 
 
 def test_nothing_to_spread() -> None:
@@ -442,11 +490,12 @@ def own_settings() -> None:
         (lambda: None, [1, 2, 3], {"only": ("lending.1",)}),
         (lambda: None, [1, 2, 3], {"parameters": {"lent_for_days": "7"}}),
         (lambda: None, [1, 2, 3], {"engine": "naive"}),
+        (lambda: None, [1, 2, 3], {"cross_check": "naive"}),
         (own_settings, [2], {"settings": Path("settings")}),
     ],
     ids=[
         *("nothing", "records", "result", "truncated", "rules", "version"),
-        *("as-of", "only", "set", "engine", "settings"),
+        *("as-of", "only", "set", "engine", "cross-check", "settings"),
     ],
 )
 def test_what_changed_is_judged_again(
@@ -489,6 +538,8 @@ def test_what_a_killed_run_left_is_cleared_away() -> None:
         (["trust", "-o", "a-file"], "`a-file` is a file; name a folder"),
         (["trust", "-o", "no/results"], "there is no folder `no`"),
         (["trust", "-o", "results", "--on", "spark"], "write -o results.parquet"),
+        (["trust", "-o", "results", "--master", "local"], "--master is for Spark"),
+        (["trust", "-o", "r.parquet", "--on", "spark", "--jobs", "2"], "--jobs is for this machine"),
         (["trust/library-1/term.json", "--on", "spark"], "Spark is for several schools"),
         (["trust/library-1/term.json", "--school", "x"], "no folder whose files name the school of each row"),
     ],

@@ -93,6 +93,10 @@ def run(
     from policycheck.progress import shown_progress
     from policycheck.run import run as run_policy
 
+    if master is not None and on is Where.here:
+        raise UsageError("--master is for Spark: give --on spark as well")
+    if jobs is not None and on is Where.spark:
+        raise UsageError("--jobs is for this machine; how much is done at a time on Spark, Spark is told")
     trust = trust_in(records, policy) if school is None else None
     if trust is not None:
         from policycheck.trust.school import Options
@@ -112,7 +116,7 @@ def run(
         tell_trust(form, format)
         return FAILED if form["failed"] else exit_code(form, fail_level, fail_on_incomplete)
     if on is Where.spark:
-        raise UsageError(f"Spark is for several schools, and `{records}` is one; leave out `--on spark`")
+        raise UsageError(f"Spark is for several schools, and `{records}` is one; leave out --on spark")
     gc.disable()  # for good: to look for garbage takes a fifth of the time, and this is all the process does
     with shown_progress() as progress:
         result = run_policy(
@@ -164,18 +168,18 @@ def trust_judged(
         )
     from policycheck.progress import shown_count
 
-    with shown_count("schools") as progress:
-        if on is Where.spark:
-            from policycheck.trust.spark import judge_on_spark
+    try:
+        with shown_count("schools") as progress:
+            if on is Where.spark:
+                from policycheck.trust.spark import judge_on_spark
 
-            return judge_on_spark(trust, options, output, master, progress)
-        from policycheck.trust.here import judge_here
+                return judge_on_spark(trust, options, output, master, progress)
+            from policycheck.trust.here import judge_here
 
-        try:
             return judge_here(trust, options, output, jobs, progress)
-        except KeyboardInterrupt:
-            said = "interrupted; run the same again, and it goes on where it was"
-            raise UsageError(said) from None
+    except KeyboardInterrupt:
+        goes_on = ", and it goes on where it was" if on is Where.here else ""
+        raise UsageError(f"interrupted; run the same again{goes_on}") from None
 
 
 def tell_trust(form: dict[str, Any], format: Format) -> None:

@@ -14,7 +14,7 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            help="term, settings, policy, section, records, scene, scenario, questionnaire or findings."
+            help="term, settings, policy, section, records, scene, scenario, questionnaire, findings, trust."
         ),
     ],
     policy: Annotated[str | None, typer.Option(help="Whose record model a term file must follow.")] = None,

@@ -19,6 +19,7 @@ from typing import Any
 
 from policycheck.errors import UsageError, shown_path
 from policycheck.files import write_whole
+from policycheck.report.json_text import indented
 from policycheck.trust.folder import School, Trust
 from policycheck.trust.school import Judged, Options, failed, judged, problem, result_text, still_holds
 from policycheck.trust.sorting import sorted_schools
@@ -98,6 +99,7 @@ def judged_into(folder: Path, options: Options, school: School) -> Judged:
             write_whole({file: result_text(made.form)})
         return brief(made)
     except Exception as error:
+        file.unlink(missing_ok=True)
         return failed(school, error)
 
 
@@ -115,5 +117,5 @@ def summed_up(summary: Summary, output: Path) -> dict[str, Any]:
             summary.take_out(name, json.loads(file.read_bytes()), names)
             file.unlink()
     form = summary.as_json()
-    write_whole({output / "trust.json": json.dumps(form, ensure_ascii=False, indent=2) + "\n"})
+    write_whole({output / "trust.json": indented(form)})
     return form

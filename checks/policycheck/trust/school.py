@@ -57,6 +57,12 @@ class Options:
             "settings": None if (file := self.settings_of(school)) is None else file.as_posix(),
         }
 
+    def checked_by(self, second: str | None) -> bool:
+        """Whether a result with this second opinion, or none, is what is asked for."""
+        if self.cross_check is None or second is None:
+            return self.cross_check is second
+        return self.cross_check in ("auto", second)
+
     def settings_of(self, school: School) -> Path | None:
         """The settings file of a school."""
         if self.settings is None or not self.settings.is_dir():
@@ -144,6 +150,7 @@ def still_holds(file: Path, school: School, options: Options) -> Form | None:
             receipt["program"] == f"policycheck {program_version()}"
             and receipt["asked"] == json.loads(json.dumps(options.asked(school)))
             and options.engine in ("auto", receipt["engine"])
+            and options.checked_by(receipt.get("cross_checked"))
             and receipt["sha256"] == {**hashes_now(form, school, options), "result": judged_hash(form)}
         ):
             return dict(form)

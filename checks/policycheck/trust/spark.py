@@ -218,7 +218,8 @@ def results_of(verdicts: Iterable[Any], trust: Trust, folder: Path) -> Summary:
 
 @contextmanager
 def session_on(master: str | None) -> Iterator[Any]:
-    """A Spark session, stopped afterwards unless it was there before.
+    """A Spark session, stopped afterwards unless it was there before. Executors use this very Python and
+    policycheck, unless PYSPARK_PYTHON names another, which then has to have policycheck itself.
 
     Raises UsageError when Spark is not installed, has no Java, or is not told its master.
     """
@@ -234,9 +235,10 @@ def session_on(master: str | None) -> Iterator[Any]:
     home = os.environ.get("JAVA_HOME")
     if shutil.which(os.path.join(home, "bin", "java") if home else "java") is None:
         raise UsageError("Spark needs Java 17 or later, and there is none: install it, or set JAVA_HOME")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("policycheck").config("spark.ui.showConsoleProgress", "false")
-    builder = builder.config("spark.executorEnv.PYTHONPATH", python_path())
+    if "PYSPARK_PYTHON" not in os.environ:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+        builder = builder.config("spark.executorEnv.PYTHONPATH", python_path())
     if master is not None:
         builder = builder.master(master)
     try:
@@ -252,7 +254,7 @@ def session_on(master: str | None) -> Iterator[Any]:
 
 
 def python_path() -> str:
-    """Where executors on this machine find policycheck, besides where they look anyway."""
+    """Where executors on this machine find policycheck, and what else this Python was told to look at."""
     homes = [home for name in ("policycheck", "policycheck_engine") for home in import_module(name).__path__]
     folders = [str(Path(home).resolve().parent) for home in homes]
     there = os.environ.get("PYTHONPATH", "").split(os.pathsep)
