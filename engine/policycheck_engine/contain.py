@@ -42,7 +42,7 @@ from policycheck_engine.program import (
 )
 from policycheck_engine.readings import RISING, readings
 from policycheck_engine.strata import needed
-from policycheck_engine.unfold import substituted, term_under, unfolded
+from policycheck_engine.unfold import OPPOSITE, substituted, term_under, unfolded
 from policycheck_engine.values import Value
 
 Reading = dict[str, Term]
@@ -68,6 +68,17 @@ def contained(left: Program, right: Program, name: str) -> bool:
     two.names = one.names
     try:
         return one.relation(name, left.relations[name].names)
+    except _GaveUpError:
+        return False
+
+
+def impossible(program: Program, name: str) -> bool:
+    """Whether nothing can be derived of a relation for certain, whatever the facts: each of its rules
+    contradicts itself, or asks for the absence of what the rest of it implies."""
+    prover = _Prover(unfolded(program), gaps(program))
+    prover.other = prover
+    try:
+        return prover.never(name, frozenset())
     except _GaveUpError:
         return False
 
@@ -113,6 +124,34 @@ class _Prover:
                 self.known = {k: v for k, v in self.known.items() if not v}
             self.known[key] = proved
         return self.known[key]
+
+    def never(self, name: str, above: frozenset[str]) -> bool:
+        """Whether a relation has no rows. Facts are derived in finitely many steps, so one that is asked
+        about already cannot be what the first of its own rows comes from."""
+        rules = self.program.heads.get(name)
+        if rules is None:
+            return False
+        return name in above or all(self.fails(rule.body, above | {name}) for rule in rules)
+
+    def fails(self, body: Body, above: frozenset[str]) -> bool:
+        """Whether a body matches nothing."""
+        if _Scope(body, _Around()).said.never:
+            return True
+        if any(isinstance(x, Atom) and self.never(x.relation, above) for x in body):
+            return True
+        return any(
+            self.denied(tuple(x for x in body if x is not literal), literal)
+            for literal in body
+            if isinstance(literal, Not | Compare)
+        )
+
+    def denied(self, rest: Body, literal: Not | Compare) -> bool:
+        """Whether the rest of a body says the opposite of one of its literals."""
+        if isinstance(literal, Compare):
+            said = _Scope(rest, _Around()).said
+            return said.compares(OPPOSITE[literal.op], said.rep(literal.left), said.rep(literal.right))
+        same: Reading = {name: Var(name) for name in binds(rest, set())}
+        return self.bodies(rest, literal.body, same, _Around())
 
     def rule(self, left: Rule, right: Rule, columns: Sequence[str]) -> bool:
         one, two = dict(left.args), dict(right.args)

@@ -12,6 +12,7 @@ from policycheck_engine import nearest
 
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem, shown_path
+from policycheck.policy.annotations import annotations
 from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import (
     SEVERITY,
@@ -333,17 +334,12 @@ class _Reader:
                 self.problems.append(place.problem("unknown-clause", message, nearest(name, clauses)))
 
     def check_lint(self, policy: Policy) -> None:
-        """What lint is said to find of two rules names rules."""
-        holders: list[RuleText | Clause] = [*policy.rules.values(), *self.clauses.values()]
-        for holder in holders:
-            for code, why in holder.data.get("lint", {}).items():
-                for name in why if isinstance(why, Mapping) else ():
-                    if name not in policy.rules:
-                        place = holder.place / "lint" / code / name
-                        message = f"there is no rule `{name}`"
-                        self.problems.append(
-                            place.problem("unknown-rule", message, nearest(name, policy.rules), key=True)
-                        )
+        """An annotation for lint that is about two rules names the other one."""
+        for note in annotations(policy):
+            if note.other is not None and note.other not in policy.rules:
+                message = f"there is no rule `{note.other}`"
+                hint = nearest(note.other, policy.rules)
+                self.problems.append(note.place.problem("unknown-rule", message, hint, key=True))
 
     def check_ranks(self, policy: Policy) -> None:
         for rule in policy.rules.values():

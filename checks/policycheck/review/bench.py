@@ -1,85 +1,170 @@
-"""The rules of one policy on a bench: each compiled once, and tried on the examples of any of them."""
+"""The rules of one policy on a bench: each compiled once, tried on the examples of any of them, and asked
+about all small records."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import Atom, Program, Relation, readings
 from policycheck_engine.breaches import judged
 from policycheck_engine.norms import Judgement
 from policycheck_engine.program import Rule, Var
-from policycheck_engine.strata import reads
-from policycheck_engine.symbolic.solve import Derived, Solution
 
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.model import Policy
-from policycheck.review.formulas import Questions, most_of
+from policycheck.review.review import NO_Z3
 from policycheck.review.scenes import frame_relations, last_day_of_term, only, scene
-from policycheck.review.sides import Checks, Records, Side, Small, fields_in, plain_base, small
-from policycheck.review.widths import widths
+from policycheck.review.shrink import shrunk
+from policycheck.review.sides import Checks, Records, Side, Small, Subject, fields_in, plain_base, small
+from policycheck.review.verdicts import has_solver
+from policycheck.review.widths import MOST, widths
 from policycheck.trials import Layer, layered
+
+if TYPE_CHECKING:
+    from policycheck_engine.symbolic.solve import Derived
+
+    from policycheck.review.formulas import Questions
 
 BOTH = "both:"
 """The relation of subjects that are in a relation of each of two rules."""
 
+ROWS = 4
+"""So many rows a relation there are in the records that are all looked through."""
+
+FEW = 2
+"""Rows of most relations, when there are enough of others to count."""
+
+SHRINKING = 2.0
+"""Seconds that may be spent on making one witness small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Records that show something, and the day up to which they are judged; None: the end of their term."""
+
+    records: Records
+    as_of: str | None = None
+
+
+Shows = Callable[[Small, str], bool]
+"""Whether records show something, by one of the evaluators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No records were found. `why` says where was looked; when it is `open`, why that is not known."""
+
+    why: str
+    open: bool = False
+
 
 class Bench:
-    """What a policy's rules make of small records. `seconds` may be spent on one question to the solver,
-    which looks at records with up to `rows` rows a relation."""
+    """What a policy's rules make of small records. About `seconds` are spent on one question to the solver,
+    which looks at records with up to `ROWS` rows a relation; without z3 no question is answered."""
 
-    def __init__(self, policy: Policy, rows: int, seconds: float, solver: bool) -> None:
-        self.policy, self.rows, self.seconds, self.solver = policy, rows, seconds, solver
+    def __init__(self, policy: Policy, seconds: float) -> None:
+        self.policy, self.seconds, self.solver = policy, seconds, has_solver()
         self.model = policy.model
         self.checks = Checks(policy.model)
-        self.known: dict[str, Side] = {}
-        self.fixed = {c.relation for c in self.model.calendars.values()} | frame_relations(self.model)
-        self.as_of = last_day_of_term(scene(policy, frame_relations(self.model)), self.model)
+        self.frame = frame_relations(self.model)
+        self.fixed = {c.relation for c in self.model.calendars.values()} | self.frame
+        usual = policy.scene.get("as_of")
+        self.as_of = last_day_of_term(scene(policy, self.frame), self.model) or usual
+        self.sides: dict[str, Side] = {}
 
     def side(self, rule: str, parameters: Mapping[str, Any] | None = None) -> Side:
         """A rule by itself; with parameters of an example it is made anew."""
         if parameters:
             return Side(self.policy, [rule], None, self.as_of, parameters)
-        if rule not in self.known:
-            self.known[rule] = Side(self.policy, [rule], None, self.as_of)
-        return self.known[rule]
+        if rule not in self.sides:
+            self.sides[rule] = Side(self.policy, [rule], None, self.as_of)
+        return self.sides[rule]
 
     @property
     def everywhere(self) -> str:
         """Where the solver looked when it found nothing."""
-        return f"in any records with up to {self.rows} rows a relation, as of {self.as_of}"
+        day = f", as of {self.as_of}" if self.as_of else ""
+        return f"in any records with up to {ROWS} rows a relation{day}"
+
+    def fields(self, rules: Sequence[str]) -> dict[str, set[str]]:
+        """The fields that these rules read, by relation."""
+        found = dict(fields_in(self.side(rule).cone for rule in rules))
+        for calendar in self.model.calendars.values():
+            if calendar.relation in found:
+                found[calendar.relation].add(calendar.field)
+        return found
 
     # Trying
 
-    def examples(self, rule: str, outcome: str) -> Sequence[Layer]:
-        """The examples of a rule that have an outcome."""
-        found: Sequence[Layer] = (self.policy.rules[rule].data.get("examples") or {}).get(outcome, ())
-        return found
+    def examples(self, rule: str, *outcomes: str) -> Iterator[Layer]:
+        """The examples of a rule that have one of these outcomes, or all of them."""
+        found = self.policy.rules[rule].data.get("examples") or {}
+        for outcome in outcomes or found:
+            yield from found.get(outcome, ())
 
-    def laid(self, layers: Sequence[Layer], rules: Sequence[str]) -> tuple[Records, str | None] | None:
-        """Examples laid over the scene, with what these rules read; None when they cannot be read."""
-        made = layered(self.policy, layers)
-        kept = frame_relations(self.model).union(*(self.side(r).cone.relations for r in rules))
-        return None if made.problems else (only(made.data, kept), made.as_of)
+    def laid(self, layers: Sequence[Layer | None], rules: Sequence[str]) -> tuple[Shown, Small] | None:
+        """Examples laid over the scene, with what these rules read; None when they need other parameters or
+        cannot be read."""
+        given = [layer for layer in layers if layer]
+        if any(layer.get("parameters") for layer in given):
+            return None
+        made = layered(self.policy, given)
+        if made.problems:
+            return None
+        kept = self.frame.union(*(self.side(rule).cone.relations for rule in rules))
+        shown = Shown(only(made.data, kept), made.as_of)
+        found = small(shown.records, self.model, shown.as_of)
+        return None if found is None else (shown, found)
 
-    def small(self, layers: Sequence[Layer], rules: Sequence[str]) -> Small | None:
-        found = self.laid(layers, rules)
-        return None if found is None else small(found[0], self.model, found[1])
+    def sound(self, records: Small) -> bool:
+        """Whether the checks of the record model find nothing wrong."""
+        return not self.checks.problems(records)
 
-    def judged(self, rule: str, records: Small) -> Judgement:
+    def judgement(self, rule: str, records: Small, engine: str = "memory") -> Judgement:
         """What a rule makes of records."""
-        return self.side(rule).judged(records)[0]
+        return self.side(rule).judged(records, engine)[0]
+
+    def failing(self, rule: str, records: Small, engine: str = "memory") -> frozenset[Subject]:
+        """The subjects that a rule finds in breach."""
+        return self.side(rule).failing(records, engine)
+
+    def believed(self, shown: Shown, shows: Shows, rules: Sequence[str]) -> Shown | None:
+        """The records, made small, when the reference evaluator says that they show it; else None."""
+        until = time.process_time() + SHRINKING
+
+        def holds(records: Records, engine: str = "memory") -> bool:
+            made = small(records, self.model, shown.as_of)
+            return made is not None and shows(made, engine) and self.sound(made)
+
+        if not holds(shown.records):
+            return None
+        records = shrunk(
+            shown.records,
+            holds,
+            self.model,
+            self.fields(rules),
+            self.policy.scene.get("defaults") or {},
+            lambda: time.process_time() >= until,
+        )
+        if not holds(json.loads(json.dumps(records)), "naive"):
+            return None
+        usual = last_day_of_term(records, self.model)
+        return Shown(records, None if shown.as_of in (None, usual) and usual else shown.as_of or self.as_of)
+
+    # Asking
 
     @cached_property
     def scene(self) -> Records:
         return scene(self.policy, self.model.relations)
 
-    # Asking
-
     def program(self, *rules: str) -> Program:
-        """The checked program of one rule or two, with the relations of their norms marked 0 and 1."""
+        """The checked program of one rule or two over records without gaps, with the relations of their norms
+        marked 0 and 1."""
         compiled = compile_policy(
             self.policy, plain_base(self.model), self.side(rules[0]).setting(None), set(rules)
         )
@@ -89,40 +174,64 @@ class Bench:
             program = judged(program, norms[rule], mark=str(mark))
         return program
 
-    def questions(self, rules: Sequence[str], programs: Sequence[Program]) -> Questions:
-        """Questions about records that these rules read."""
-        fields = fields_in(self.side(rule).cone for rule in rules)
-        for calendar in self.model.calendars.values():
-            if calendar.relation in fields:
-                fields[calendar.relation].add(calendar.field)
-        return Questions(self.policy, self.checks, fields, self.scene, programs)
 
-    def asked(
+class Search:
+    """A search through all small records for some that show a thing of some rules. What is asked about is
+    derived by `programs`."""
+
+    def __init__(self, bench: Bench, rules: Sequence[str], programs: Sequence[Program]) -> None:
+        self.bench, self.rules, self.programs = bench, rules, programs
+        several = [widths(bench.side(rule).plain.program, bench.side(rule).norm) for rule in rules]
+        self.widths = {n: max(w.get(n, 0) for w in several) for w in several for n in w}
+
+    @cached_property
+    def questions(self) -> Questions:
+        from policycheck.review.formulas import Questions
+
+        bench = self.bench
+        return Questions(bench.policy, bench.checks, bench.fields(self.rules), bench.scene, self.programs)
+
+    def look(self, one: Derived, other: Derived | None, shows: Shows) -> Shown | Nothing:
+        """Records with ever more rows, and then with enough to count, from which one program derives a row
+        that the other does not; they are believed when they show it in the evaluator too."""
+        bench = self.bench
+        if not bench.solver:
+            return Nothing(NO_Z3, open=True)
+        until = time.process_time() + bench.seconds
+        most = max(self.widths.values(), default=0)
+        for rows in range(1, ROWS + 1):
+            found = self.ask(one, other, shows, rows, until, None)
+            if found is not None:
+                return found
+        if most > ROWS:
+            found = self.ask(one, other, shows, FEW, until, self.widths)
+            if found is not None:
+                return found
+        if most >= MOST:
+            why = f"it counts further than the {MOST} rows that were looked at"
+            return Nothing(why, open=True)
+        return Nothing(bench.everywhere)
+
+    def ask(
         self,
-        questions: Questions,
-        rules: Sequence[str],
         one: Derived,
         other: Derived | None,
-        real: Callable[[Records], bool],
-    ) -> Solution | Records:
-        """Records with up to so many rows a relation, and then with enough to count, that are as they were
-        looked for in the evaluator too; or why there are none."""
-        until = time.process_time() + self.seconds
-        wider = most_of(widths(self.side(r).plain.program, self.side(r).norm) for r in rules)
-        looked: Solution = Solution("none", {})
-        tries: list[tuple[int, dict[str, int] | None]] = [(n, None) for n in range(1, self.rows + 1)]
-        if max(wider.values(), default=0) > self.rows:
-            tries.append((min(2, self.rows), wider))
-        for rows, more in tries:
-            looked = questions.ask(one, other, rows, until - time.process_time(), more)
-            if looked.answer == "found":
-                records = questions.records(looked)
-                if real(records):
-                    return records
-                return Solution("cannot say", {}, "the solver's records did not show it")
-            if looked.answer != "none":
-                return looked
-        return looked
+        shows: Shows,
+        rows: int,
+        until: float,
+        wider: Mapping[str, int] | None,
+    ) -> Shown | Nothing | None:
+        """What the solver says of records with up to so many rows; None: there are no such records."""
+        said = self.questions.ask(one, other, rows, until - time.process_time(), wider)
+        if said.answer == "none":
+            return None
+        if said.answer != "found":
+            return Nothing(said.why, open=True)
+        shown = Shown(self.questions.records(said), None if self.bench.model.frame.term else self.bench.as_of)
+        made = small(shown.records, self.bench.model, shown.as_of)
+        if made is None or not shows(made, "memory"):
+            return Nothing("the solver's records did not show it", open=True)
+        return shown
 
 
 def both(program: Program, first: str, second: str) -> Derived:
@@ -132,36 +241,3 @@ def both(program: Program, first: str, second: str) -> Derived:
     rule = Rule(BOTH, args, (Atom(first, args), Atom(second, args)))
     relations = {**program.relations, BOTH: Relation(BOTH, one.columns)}
     return readings(Program(relations, (*program.rules, rule), program.calendars)).program, BOTH
-
-
-def base_relations(program: Program, names: Iterable[str]) -> set[str]:
-    """The base relations that some relations rest on."""
-    heads = program.heads
-    queue, out = list(names), set()
-    seen = set(queue)
-    while queue:
-        name = queue.pop()
-        if name not in heads:
-            out.add(name)
-        for rule in heads.get(name, ()):
-            for read, _, _ in reads(rule.body):
-                if read not in seen:
-                    seen.add(read)
-                    queue.append(read)
-    return out
-
-
-def needed_rows(program: Program, name: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    """The base relations that must have a row for a relation to have one."""
-    rules = program.heads.get(name)
-    if rules is None:
-        return {name}
-    if name in seen:
-        return set()
-    ways = [
-        set().union(
-            *(needed_rows(program, x.relation, seen | {name}) for x in rule.body if isinstance(x, Atom))
-        )
-        for rule in rules
-    ]
-    return set.intersection(*ways)

@@ -1,200 +1,362 @@
 """Lint: what a policy says that is of no use, or that cannot all be kept to.
 
-    never-applies    no records are in the scope of a rule
-    never-breached   no records breach a rule
-    implied          a rule finds nothing that another does not find
-    never-both-met   two rules that no records meet both, though both apply
-    unused           a parameter or definition that nothing uses
-    words-only       a clause whose wording changed and whose rules did not
+    never-applies     no records are in the scope of a rule
+    never-breached    no records breach a rule
+    implied           a rule finds nothing that another does not find
+    never-both-met    two rules that no subject meets both, though each can be met where both apply
+    unused            a parameter or definition that nothing uses
+    words-only        a clause whose wording changed since an earlier version, and whose rules did not
+    stale             an annotation that no longer accepts anything
 
-Each can be accepted in the policy, with a reason: `lint: {never-breached: why}`.
+Each but the last can be accepted in the policy, with the reason: see `annotations`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 from policycheck.coverage import unused_in
-from policycheck.errors import shown_path
+from policycheck.errors import UsageError
 from policycheck.policy.model import Policy
-from policycheck.review.bench import Bench
+from policycheck.policy.annotations import Annotation, annotations
+from policycheck.review.bench import ROWS, Bench, Shown
+from policycheck.review.changes import WORDED, ClauseChange
 from policycheck.review.compare import compared
-from policycheck.review.dead import dead_rule
-from policycheck.review.overlaps import Overlap, conflicts, implied_rules, reaches
-from policycheck.review.sides import Records
+from policycheck.review.dead import Life, every_subject
+from policycheck.review.hunt import told
+from policycheck.review.overlaps import Overlap, overlaps
+from policycheck.review.review import NO_Z3
+from policycheck.review.sides import Small, small, subject_of
+from policycheck.review.versions import Version
 from policycheck.review.verdicts import has_solver
 from policycheck.yamlfile import Place
 
-Code = Literal["never-applies", "never-breached", "implied", "never-both-met", "unused", "words-only"]
+Code = Literal[
+    "never-applies", "never-breached", "implied", "never-both-met", "unused", "words-only", "stale"
+]
+CODES: tuple[Code, ...] = get_args(Code)
+Kind = Literal["rule", "clause", "parameter", "definition"]
 Tell = Callable[..., None]
 
-ROWS = 4
-SECONDS, LONGER = 10.0, 60.0
-"""What one question to the solver may take, and what it may take when lint is thorough."""
+SECONDS = 10.0
+"""What one question to the solver may take."""
+
+NO_SINCE = "give an earlier version with --since"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something of a policy: what kind of thing, its id, and what it says or means in the policy's words."""
+
+    kind: Kind
+    id: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Records that show something, as a term file, and what they show in words. `as_of` is the day to judge
+    up to; None: the end of their term."""
+
+    shown: Shown
+    says: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lint:
     """One thing that lint found, or could not tell (`open`).
 
-    `about` are the ids of what it is about: a rule, two rules, a clause, a parameter or a definition. `why`
-    says how it is known; `proved`, that it holds whatever the records, else in all with up to four rows a
-    relation. `records` is a term file as data that shows it. `accepted` is why it is as it should be.
+    `why` says how it is known, or why not; `proved` that it holds whatever the records. `accepted` is why it
+    is as it should be.
     """
 
     code: Code
-    about: tuple[str, ...]
-    place: str
+    about: tuple[Named, ...]
+    place: Place
     says: str
     why: str
+    mend: str
     proved: bool = False
-    records: Records | None = None
-    accepted: str | None = None
     open: bool = False
+    witness: Witness | None = None
+    accepted: str | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(named.id for named in self.about)
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What lint made of a policy: `lints` in the order of the document, and the checks that were not made or
+    not wholly, with the reason."""
+
+    policy: Version
+    since: Version | None
+    lints: tuple[Lint, ...]
+    not_made: tuple[tuple[Code, str], ...]
+    rows: int
+    as_of: str | None
 
 
 def lint(
-    policy: Policy,
+    policy: Version,
+    since: Version | None = None,
     *,
-    since: Policy | None = None,
-    thorough: bool = False,
+    seconds: float = SECONDS,
     tell: Tell = lambda stage, done=0, total=0: None,
-) -> list[Lint]:
+) -> Linted:
     """All that lint finds in a policy.
 
     since      an earlier version, for what changed in words alone
-    thorough   look for pairs of rules that cannot both be met, and for those of which one implies the other
-               beyond what can be proved; takes a few minutes
+    seconds    what one question to the solver may take, about
     tell       is told what is being looked at, and how many of how many are done
+
+    UsageError when `since` is a version of another policy.
     """
-    bench = Bench(policy, ROWS, LONGER if thorough else SECONDS, has_solver())
-    tell("names")
-    found = [*unused(policy), *(words_only(since, policy) if since else ())]
-    dead = []
-    for i, rule in enumerate(policy.rules):
-        tell("rules", i, len(policy.rules))
-        dead += list(dead_lints(bench, rule))
-    tell("pairs of rules")
-    alive = reaches(bench, [r for r in policy.rules if all(r not in d.about or d.open for d in dead)])
-    pairs = [pair_lint(policy, o) for o in implied_rules(bench, alive, thorough)]
-    if thorough:
-        tell("rules that cannot both be met")
-        pairs += [pair_lint(policy, o) for o in conflicts(bench, alive)]
-    return [*found, *dead, *pairs]
+    if since is not None and since.policy.id != policy.policy.id:
+        said = f"`{since.policy.id}` and `{policy.policy.id}` are two policies"
+        raise UsageError(f"{said}; give two versions of the same one")
+    linter = _Linter(policy.policy, seconds, tell)
+    found = [*linter.unused(), *(linter.words_only(since) if since else ()), *linter.rules()]
+    not_made: list[tuple[Code, str]] = []
+    if not has_solver():
+        solved: tuple[Code, ...] = ("never-applies", "never-breached", "implied", "never-both-met")
+        not_made += [(code, f"only what examples and proofs decide: {NO_Z3}") for code in solved]
+    if since is None:
+        not_made.append(("words-only", NO_SINCE))
+    lints = linter.annotated(found, since is not None)
+    return Linted(policy, since, tuple(lints), tuple(not_made), ROWS, linter.bench.as_of)
 
 
-def accepted(policy: Policy, code: Code, about: Sequence[str]) -> str | None:
-    """Why a finding about rules is as it should be, as one of them or its clause says."""
-    clauses = {clause.id: clause for clause in policy.clauses()}
-    for i, name in enumerate(about):
-        others = [n for j, n in enumerate(about) if j != i]
-        rule = policy.rules.get(name)
-        holders: list[Mapping[str, Any]] = [] if rule is None else [rule.data]
-        holders += [clauses[c].data for c in (rule.clauses if rule else (name,)) if c in clauses]
-        for holder in holders:
-            why = holder.get("lint", {}).get(code)
-            if isinstance(why, Mapping):
-                why = next((why[other] for other in others if other in why), None)
-            if why is not None:
-                return str(why)
-        if code == "implied":
-            break  # the rule that is implied says so, not the other
-    return None
+class _Linter:
+    """The checks of one policy."""
 
+    def __init__(self, policy: Policy, seconds: float, tell: Tell) -> None:
+        self.policy, self.tell = policy, tell
+        self.bench = Bench(policy, seconds)
+        self.clauses = {clause.id: clause for clause in policy.clauses()}
 
-def shown(place: Place) -> str:
-    """File, line and column."""
-    line, column = place.document.find(place.path)
-    return f"{shown_path(place.document.file)}:{line}:{column}"
+    # Findings and their order
 
+    def annotated(self, found: list[Lint], since: bool) -> Iterator[Lint]:
+        """The findings in the order of the document, each with why it is accepted, if it is; among them the
+        annotations that accept none."""
+        notes = list(annotations(self.policy))
+        used: set[int] = set()
+        out = []
+        for one in found:
+            fits = [i for i, note in enumerate(notes) if self.accepts(note, one)]
+            used.update(fits)
+            told = one.open and one.code == "never-breached"
+            out.append(replace(one, accepted=notes[fits[0]].why if fits and not told else None))
+        for i, note in enumerate(notes):
+            if i not in used and (since or note.code != "words-only"):
+                out.append(self.stale(note))
+        yield from sorted(out, key=lambda one: (*self.position(one.place), CODES.index(one.code)))
 
-# What is of no use
+    def accepts(self, note: Annotation, one: Lint) -> bool:
+        """Whether an annotation is about a finding."""
+        unsure = one.open and {note.code, one.code} <= {"never-applies", "never-breached"}
+        if note.code != one.code and not unsure:
+            return False
+        if note.code == "implied":
+            return (note.about, note.other) == one.ids
+        if note.code == "never-both-met":
+            return {note.about, note.other} == {*one.ids}
+        (id_,) = one.ids
+        rule = self.policy.rules.get(id_)
+        signed = rule is not None and rule.attested and note.about in rule.clauses
+        return note.about == id_ or signed
 
+    def position(self, place: Place) -> tuple[int, int, int]:
+        """Where a place stands in the document: policy.yaml first, then the sections."""
+        files = ["policy", *(section.id for section in self.policy.sections)]
+        return (files.index(place.document.file.stem), *place.document.find(place.path))
 
-def unused(policy: Policy) -> Iterator[Lint]:
-    """Parameters and definitions that no rule uses."""
-    found = unused_in(policy)
-    for kind, names, things in (
-        ("parameter", found.parameters, policy.parameters),
-        ("definition", found.definitions, policy.definitions),
-    ):
-        for name in names:
-            place: Place = things[name].place
-            yield Lint(
-                "unused",
-                (name,),
-                shown(place),
-                f"no rule uses the {kind} `{name}`",
-                "",
-                proved=True,
-                accepted=written_at(place).get("lint", {}).get("unused"),
-            )
+    def stale(self, note: Annotation) -> Lint:
+        about = [self.named(note.kind, note.about)]
+        other = f" with `{note.other}`" if note.other else ""
+        return Lint(
+            "stale",
+            tuple(about),
+            note.place,
+            f"nothing is found any more that this accepts: `{note.code}` of {note.kind} `{note.about}`{other}",
+            f"it says: {note.why}",
+            "Take it out.",
+            proved=True,
+        )
 
+    def named(self, kind: Kind, name: str) -> Named:
+        """Something with the words that the policy has for it."""
+        if kind == "rule":
+            said = self.clauses[self.policy.rules[name].clauses[0]].data["says"]
+        elif kind == "clause":
+            said = self.clauses[name].data["says"]
+        elif kind == "parameter":
+            said = self.policy.parameters[name].why
+        else:
+            said = self.policy.definitions[name].means
+        return Named(kind, name, " ".join(str(said).split()))
 
-def written_at(place: Place) -> Mapping[str, Any]:
-    """What stands at a place of a document."""
-    data = place.document.data
-    for key in place.path:
-        data = data[key]
-    return data if isinstance(data, Mapping) else {}
+    # What is of no use
 
+    def unused(self) -> Iterator[Lint]:
+        """Parameters and definitions that no rule uses."""
+        self.tell("names")
+        found = unused_in(self.policy)
+        for kind, names, things in (
+            ("parameter", found.parameters, self.policy.parameters),
+            ("definition", found.definitions, self.policy.definitions),
+        ):
+            for name in names:
+                yield Lint(
+                    "unused",
+                    (self.named(kind, name),),  # type: ignore[arg-type]
+                    things[name].place,  # type: ignore[index]
+                    f"nothing uses the {kind} `{name}`",
+                    "no rule names it, directly or through definitions",
+                    f"Take it out, or name it in the rule that it was meant for; or say at the {kind} why it "
+                    "stays: `lint: {unused: ...}`.",
+                    proved=True,
+                )
 
-def words_only(old: Policy, new: Policy) -> Iterator[Lint]:
-    """Clauses whose wording changed since an earlier version, while their rules ask the same."""
-    places = {clause.id: clause.place for clause in new.clauses()}
-    for change in compared(old, new).clauses:
-        changed = change.old_says and change.new_says and change.old_says != change.new_says
-        asked = [r for r in change.rules if r.judges_otherwise]
-        if changed and change.id in places and not asked:
+    def words_only(self, since: Version) -> Iterator[Lint]:
+        """Clauses whose wording changed since an earlier version, while their rules ask the same."""
+        self.tell("wording")
+        changes = compared(since.policy, self.policy)
+        touched = {
+            clause
+            for rule in changes.rules
+            if any(change.kind not in SAME for change in rule.changes)
+            for clause in rule.clauses
+        }
+        named = [*changes.parameters, *changes.definitions, *changes.records]
+        terms = {n.name for n in named if any(change.kind not in SAME for change in n.changes)}
+        for change in changes.clauses:
+            clause = self.clauses.get(change.id)
+            if clause is None or change.id in touched or not reworded(change):
+                continue
+            if terms & {str(name).partition(".")[0] for name in clause.data.get("defines", ())}:
+                continue
             yield Lint(
                 "words-only",
-                (change.id,),
-                shown(places[change.id]),
-                f"the wording of `{change.id}` changed since {old.version or 'then'}, and its rules did not",
-                f"it said: {change.old_says}",
+                (self.named("clause", change.id),),
+                clause.place,
+                f"the wording of clause `{change.id}` changed, and {DECIDES[clause.decided_by]} did not",
+                f"in {since.given} it said: {change.old_says}",
+                "Change the rule if the new words ask something else; if they do not, say so at the clause: "
+                "`lint: {words-only: ...}`.",
                 proved=True,
-                accepted=accepted(new, "words-only", (change.id,)),
             )
 
+    # Rules
 
-def dead_lints(bench: Bench, rule: str) -> Iterator[Lint]:
-    """What there is to say of a rule that nothing was found to breach."""
-    dead = dead_rule(bench, rule)
-    if dead is None:
-        return
-    code: Code = "never-breached" if dead.applies else "never-applies"
-    says = f"`{rule}` can never be breached" if dead.applies else f"`{rule}` can never apply"
-    yield Lint(
-        code,
-        (rule,),
-        shown(bench.policy.rules[rule].place),
-        says,
-        dead.why,
-        records=dead.records,
-        accepted=accepted(bench.policy, code, (rule,)),
-        open=dead.open,
-    )
+    def rules(self) -> Iterator[Lint]:
+        """Rules that never apply or are never breached, and pairs of the others."""
+        life, dead = Life(self.bench), set()
+        for i, rule in enumerate(self.policy.rules):
+            self.tell("rules", i, len(self.policy.rules))
+            found = life.dead(rule)
+            if found is not None:
+                dead.add(rule)
+                yield self.dead(rule, found)
+        alive = [r for r in self.policy.rules if r not in dead and r not in life.idle]
+        for pair in overlaps(self.bench, alive, lambda done, total: self.tell("pairs of rules", done, total)):
+            yield self.pair(pair)
+
+    def dead(self, rule: str, found: Any) -> Lint:
+        """What there is to say of a rule that nothing was found to breach."""
+        code: Code = "never-breached" if found.applies else "never-applies"
+        verb = "be breached" if found.applies else "apply to anything"
+        at = f"`lint: {{{code}: ...}}`"
+        return Lint(
+            code,
+            (self.named("rule", rule),),
+            self.policy.rules[rule].place,
+            f"whether rule `{rule}` can {verb}" if found.open else f"rule `{rule}` can never {verb}",
+            found.why,
+            (
+                "Look at what it asks: its own scope and exemptions, or the record model, see to it already. "
+                if found.applies
+                else "Look at its scope and its exemptions: no row can satisfy all of it. "
+            )
+            + f"If it is meant so, say why there: {at}.",
+            found.proved,
+            found.open,
+            self.witness(found.shown, (rule,)),
+        )
+
+    def pair(self, pair: Overlap) -> Lint:
+        """What there is to say of two rules."""
+        code: Code = "implied" if pair.implied else "never-both-met"
+        one, other = f"`{pair.one}`", f"`{pair.other}`"
+        if pair.implied and pair.both:
+            says = f"rule {one} finds just what {other} finds"
+        elif pair.implied:
+            says = f"rule {one} finds nothing that {other} does not find"
+        else:
+            says = f"rules {one} and {other} can never both be met"
+        if pair.open:
+            asks = f"rule {one} finds anything that {other} does not find"
+            says = f"whether {asks if pair.implied else f'rules {one} and {other} can both be met'}"
+        if pair.implied:
+            mend = f"Leave one of the two out, or say at {one} why both stay: "
+        else:
+            mend = "Change one of the two, rank one above the other (`explained_by`), or say at one of them why: "
+        return Lint(
+            code,
+            (self.named("rule", pair.one), self.named("rule", pair.other)),
+            self.policy.rules[pair.one].place,
+            says,
+            pair.why,
+            f"{mend}`lint: {{{code}: {{{pair.other}: ...}}}}`.",
+            pair.proved,
+            pair.open,
+            self.witness(pair.shown, (pair.one, pair.other)),
+        )
+
+    def witness(self, shown: Shown | None, rules: tuple[str, ...]) -> Witness | None:
+        """Records with what each rule makes of them, in words."""
+        if shown is None:
+            return None
+        made = small(shown.records, self.policy.model, shown.as_of)
+        assert made is not None, "the records were judged a moment ago"
+        return Witness(shown, " ".join(self.outcome(rule, made) for rule in rules))
+
+    def outcome(self, rule: str, records: Small) -> str:
+        """What a rule makes of records: the message of its finding, or whom it is met for."""
+        judgement = self.bench.judgement(rule, records)
+        fails = sorted((subject_of(j) for j in judgement.others if j.outcome == "breach"), key=str)
+        if fails:
+            from policycheck.review.change import Difference
+
+            finding = told(self.bench.side(rule), records, Difference("stricter", fails[0]))
+            return f"`{rule}` finds: {finding.message}"
+        if judgement.met:
+            names = judgement.norm.subject
+            subject = ", ".join(
+                f"{n} {v}" for n, v in zip(names, sorted(judgement.met, key=str)[0], strict=True)
+            )
+            return f"`{rule}` is met ({subject})." if subject else f"`{rule}` is met."
+        applied = sorted(every_subject(judgement), key=str)
+        return f"`{rule}` applies, and finds nothing." if applied else f"`{rule}` does not apply."
 
 
-def pair_lint(policy: Policy, overlap: Overlap) -> Lint:
-    """What there is to say of two rules."""
-    about = (overlap.one, overlap.other)
-    code: Code = "implied" if overlap.implied else "never-both-met"
-    says = (
-        f"`{overlap.one}` finds nothing that `{overlap.other}` does not find"
-        if overlap.implied
-        else f"`{overlap.one}` and `{overlap.other}` apply together, and can never both be met"
-    )
-    return Lint(
-        code,
-        about,
-        shown(policy.rules[overlap.one].place),
-        says,
-        overlap.why,
-        overlap.proved,
-        overlap.records,
-        accepted(policy, code, about),
-        overlap.open,
-    )
+SAME = (*WORDED, "moved", "renamed")
+"""Kinds of change by which a clause and its rules ask what they asked."""
+
+DECIDES = {
+    "rule": "its rules",
+    "attestation": "what is signed",
+    "definition": "what it defines",
+    "nothing": "nothing else of it",
+}
+
+
+def reworded(change: ClauseChange) -> bool:
+    """Whether a clause says something in other words, and is otherwise what it was."""
+    words = change.old_says and change.new_says and change.old_says != change.new_says
+    return bool(words) and all(c.kind in SAME for c in change.changes)

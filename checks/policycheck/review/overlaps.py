@@ -1,32 +1,32 @@
 """Pairs of rules of which one already says what the other says, or which cannot both be met.
 
-Pairs are many, so only those are looked at that are about the same kind of subject, have a relation in common
-that both of their scopes read, and ask something of the same records. Signed answers are each their own. The
-examples of the two, laid over one another, show most pairs to be independent; the solver is asked about the
-rest.
+Pairs are many, so only those are looked at that are about the same kind of subject, and whose scopes read a
+relation in common. Signed clauses are left out: each asks for a signature of its own. The examples of the two,
+laid over one another, show most pairs to be independent; the solver is asked about the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
-from policycheck_engine import Atom, readings
+from policycheck_engine import Atom, Program, readings
 from policycheck_engine.breaches import APPLIES, BREACH, MET, judged
 from policycheck_engine.contain import contained
 from policycheck_engine.strata import reads
 
-from policycheck.review.bench import Bench, base_relations, both, needed_rows
-from policycheck.review.proofs import with_gaps
-from policycheck.review.sides import Records, Small, small
+from policycheck.review.bench import Bench, Nothing, Search, Shown, both
+from policycheck.review.dead import WHATEVER, every_subject
+from policycheck.review.proofs import DAYS, with_gaps
+from policycheck.review.sides import Small
 from policycheck.trials import Layer
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a rule reads: `shape` of its subject; the relations that its cases need rows of; those that its
-    breaches need; those that the requirement reads; and all."""
+    """What a rule reads of the records: `shape` of its subject; the relations that its cases need rows of,
+    those that its breaches need, those that its requirement reads, and all."""
 
     rule: str
     shape: tuple[object, ...]
@@ -38,155 +38,216 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """`one` finds nothing that `other` does not find (`implied`), or the two are never met together, though
-    `records` show a subject of both. `why` says how it was looked for; `open` that it could not be told."""
+    """`one` finds nothing that `other` does not find (`implied`; `both` when the other way round too), or the
+    two are never met together. `why` says how that is known; when it is `open`, why it is not. `shown` are
+    records that both find something in, or of which the second finds a breach and the first is met."""
 
     one: str
     other: str
     implied: bool
-    why: str = ""
+    why: str
     proved: bool = False
-    records: Records | None = None
     open: bool = False
+    both: bool = False
+    shown: Shown | None = None
 
 
-def reaches(bench: Bench, rules: Iterable[str]) -> list[Reach]:
-    """What each rule reads. Those of signed answers are left out, and those of which the examples show no
-    failure by the parameters as they are."""
-    out = []
-    for rule in rules:
-        failing = bench.examples(rule, bench.policy.rules[rule].outcome)
-        if bench.policy.rules[rule].attested or all(layer.get("parameters") for layer in failing):
-            continue
-        side = bench.side(rule)
-        program = judged(side.plain.program, side.norm)
-        asks = [
-            name
-            for r in program.heads[side.norm.fails]
-            for name, _, _ in reads(
-                tuple(x for x in r.body if not (isinstance(x, Atom) and x.relation == side.norm.case))
-            )
-        ]
-        out.append(
-            Reach(
-                rule,
-                side.shape,
-                frozenset(needed_rows(program, side.norm.case) - bench.fixed),
-                frozenset(needed_rows(program, BREACH) - bench.fixed),
-                frozenset(base_relations(program, asks) - bench.fixed),
-                frozenset(side.cone.relations),
-            )
+Tell = Callable[[int, int], None]
+
+
+def reach(bench: Bench, rule: str) -> Reach:
+    """What a rule reads."""
+    side = bench.side(rule)
+    program = judged(side.plain.program, side.norm)
+    case = side.norm.case
+    asks = [
+        name
+        for r in program.heads[side.norm.fails]
+        for name, _, _ in reads(tuple(x for x in r.body if not (isinstance(x, Atom) and x.relation == case)))
+    ]
+    return Reach(
+        rule,
+        side.shape,
+        frozenset(needed_rows(program, case) - bench.fixed),
+        frozenset(needed_rows(program, BREACH) - bench.fixed),
+        frozenset(base_relations(program, asks) - bench.fixed),
+        frozenset(side.cone.relations),
+    )
+
+
+def overlaps(bench: Bench, rules: Sequence[str], tell: Tell) -> Iterator[Overlap]:
+    """What there is to say of pairs of these rules, given in the order of the document."""
+    found = [reach(bench, rule) for rule in rules if not bench.policy.rules[rule].attested]
+    pairs = [(a, b) for a, b in combinations(found, 2) if a.shape == b.shape and a.case & b.case]
+    for i, (first, second) in enumerate(pairs):
+        tell(i, len(pairs))
+        yield from _Pair(bench, first, second).found()
+
+
+class _Pair:
+    """Two rules, the first of which stands first in the document."""
+
+    def __init__(self, bench: Bench, first: Reach, second: Reach) -> None:
+        self.bench, self.first, self.second = bench, first, second
+
+    def found(self) -> Iterator[Overlap]:
+        yield from self.implied()
+        if self.first.asked & self.second.asked and not self.ranked():
+            yield from self.never_both_met()
+
+    # One that is already said by another
+
+    def implied(self) -> Iterator[Overlap]:
+        """Whether one of the two finds nothing that the other does not find for the same subject."""
+        ways = [self.implies(self.second, self.first), self.implies(self.first, self.second)]
+        found = [way for way in ways if way is not None and not way.open]
+        if len(found) == 2:
+            proved = all(way.proved for way in found)
+            why = next((way.why for way in found if not way.proved), WHATEVER)
+            yield replace(found[0], both=True, proved=proved, why=why)
+        else:
+            yield from (way for way in ways if way is not None)
+
+    def implies(self, one: Reach, other: Reach) -> Overlap | None:
+        """Whether all that the one rule finds the other finds too. It does not when the other needs or asks
+        for records that the one never looks at, since those can be there or not."""
+        if not other.breach | other.asked <= one.every or self.told_apart(one.rule, other.rule):
+            return None
+        if self.proved(one.rule, other.rule):
+            return Overlap(one.rule, other.rule, True, WHATEVER, True, shown=self.example(one, other))
+        rules = [one.rule, other.rule]
+        programs = [readings(self.bench.program(rule)).program for rule in rules]
+        asked = (programs[0], f"{BREACH}0"), (programs[1], f"{BREACH}0")
+
+        def apart(records: Small, engine: str) -> bool:
+            ones, others = (self.bench.failing(rule, records, engine) for rule in rules)
+            return bool(ones - others)
+
+        found = Search(self.bench, rules, programs).look(*asked, apart)
+        if isinstance(found, Shown):
+            return None
+        shown = None if found.open else self.example(one, other)
+        return Overlap(one.rule, other.rule, True, found.why, open=found.open, shown=shown)
+
+    def told_apart(self, one: str, other: str) -> bool:
+        """Whether some example of the one fails it and not the other, alone or with one of the other laid over
+        it."""
+        outcome = self.bench.policy.rules[one].outcome
+        for failing in self.bench.examples(one, outcome):
+            for met in (None, *self.bench.examples(other, "met", "not_applicable")):
+                made = self.bench.laid([failing, met], [one, other])
+                if made and self.bench.failing(one, made[1]) - self.bench.failing(other, made[1]):
+                    if met is None or self.bench.sound(made[1]):
+                        return True
+        return False
+
+    def proved(self, one: str, other: str) -> bool:
+        sides = self.bench.side(one), self.bench.side(other)
+        return all(
+            contained(with_gaps(sides[0], day, True), with_gaps(sides[1], day, True), BREACH)
+            for day in (None, *DAYS)
         )
+
+    def example(self, one: Reach, other: Reach) -> Shown | None:
+        """Records of an example that both rules find something in."""
+        rules = [one.rule, other.rule]
+
+        def shows(records: Small, engine: str) -> bool:
+            ones, others = (self.bench.failing(rule, records, engine) for rule in rules)
+            return bool(ones & others)
+
+        for failing in self.bench.examples(one.rule, self.bench.policy.rules[one.rule].outcome):
+            made = self.bench.laid([failing], rules)
+            if made and shows(made[1], "memory"):
+                return self.bench.believed(made[0], shows, rules)
+        return None
+
+    # Two that cannot both be met
+
+    def ranked(self) -> bool:
+        """Whether one of the two yields to a clause of the other, by the ranks of the policy."""
+        rules = [self.bench.policy.rules[r.rule] for r in (self.first, self.second)]
+        return any(
+            one.data.get("explained_by", {}).get("clause") in other.clauses
+            for one, other in (rules, rules[::-1])
+        )
+
+    def never_both_met(self) -> Iterator[Overlap]:
+        """Whether no subject meets both, though each is met by some to which the other applies too. (Where one
+        is never met when the other applies, it is about what to do once that is so.)"""
+        rules = [self.first.rule, self.second.rule]
+        if self.met_together(rules):
+            return
+        program = self.bench.program(*rules)
+        asked = [
+            both(program, f"{MET}0", f"{MET}1"),
+            both(program, f"{MET}0", f"{APPLIES}1"),
+            both(program, f"{APPLIES}0", f"{MET}1"),
+        ]
+        search = Search(self.bench, rules, [made for made, _ in asked])
+        looked = []
+        for made, shows in zip(asked, (self.both_meet, self.first_meets, self.second_meets), strict=True):
+            found = search.look(made, None, shows)
+            looked.append(found)
+            if isinstance(found, Nothing) and found.open:
+                yield Overlap(*rules, False, found.why, open=True)
+                return
+            if isinstance(found, Shown) is (made is asked[0]):
+                return
+        assert isinstance(looked[0], Nothing) and isinstance(looked[1], Shown), "what was found so far"
+        shown = self.bench.believed(looked[1], self.first_meets, rules)
+        yield Overlap(*rules, False, looked[0].why, shown=shown)
+
+    def met_together(self, rules: Sequence[str]) -> bool:
+        """Whether a subject meets both in the scene or in an example of each, laid over one another."""
+        for first in (None, *self.bench.examples(rules[0], "met")):
+            for second in (None, *self.bench.examples(rules[1], "met")):
+                made = self.bench.laid([first, second], rules)
+                if made and self.both_meet(made[1]) and self.bench.sound(made[1]):
+                    return True
+        return False
+
+    def both_meet(self, records: Small, engine: str = "memory") -> bool:
+        one, two = (self.bench.judgement(r.rule, records, engine) for r in (self.first, self.second))
+        return bool({*one.met} & {*two.met})
+
+    def first_meets(self, records: Small, engine: str) -> bool:
+        one, two = (self.bench.judgement(r.rule, records, engine) for r in (self.first, self.second))
+        return bool({*one.met} & every_subject(two))
+
+    def second_meets(self, records: Small, engine: str) -> bool:
+        one, two = (self.bench.judgement(r.rule, records, engine) for r in (self.first, self.second))
+        return bool(every_subject(one) & {*two.met})
+
+
+def base_relations(program: Program, names: Iterable[str]) -> set[str]:
+    """The base relations that some relations rest on."""
+    heads = program.heads
+    queue, out = list(names), set()
+    seen = set(queue)
+    while queue:
+        name = queue.pop()
+        if name not in heads:
+            out.add(name)
+        for rule in heads.get(name, ()):
+            for read, _, _ in reads(rule.body):
+                if read not in seen:
+                    seen.add(read)
+                    queue.append(read)
     return out
 
 
-# One that is already said by another
-
-
-def implied_rules(bench: Bench, found: Sequence[Reach], thorough: bool) -> Iterator[Overlap]:
-    """Rules that find nothing which another does not find for the same subject. A pair is left out when the
-    other needs or asks for records that the first never looks at, since those can be there or not."""
-    for one, other in permutations(found, 2):
-        alike = one.shape == other.shape and one.case & other.case
-        if alike and other.breach | other.asked <= one.every and not told_apart(bench, one.rule, other.rule):
-            result = implied(bench, one.rule, other.rule, thorough)
-            if result is not None:
-                yield result
-
-
-def told_apart(bench: Bench, one: str, other: str) -> bool:
-    """Whether some example of the first fails it and not the other, alone or with one of the other that is
-    met laid over it."""
-    for failing in bench.examples(one, bench.policy.rules[one].outcome):
-        for met in (None, *bench.examples(other, "met")):
-            made = laid(bench, (failing, met), (one, other))
-            if made and bench.side(one).failing(made) - bench.side(other).failing(made):
-                return True
-    return False
-
-
-def laid(bench: Bench, layers: Iterable[Layer | None], rules: Sequence[str]) -> Small | None:
-    given = [layer for layer in layers if layer]
-    if any(layer.get("parameters") for layer in given):
-        return None
-    return bench.small(given, rules)
-
-
-def implied(bench: Bench, one: str, other: str, thorough: bool) -> Overlap | None:
-    """Whether all that the first finds the other finds too."""
-    sides = bench.side(one), bench.side(other)
-    if contained(with_gaps(sides[0], None, True), with_gaps(sides[1], None, True), BREACH):
-        return Overlap(one, other, True, "whatever the records", proved=True)
-    if not thorough:
-        return None
-    if not bench.solver:
-        return Overlap(one, other, True, "z3 is not installed", open=True)
-    programs = [readings(bench.program(rule)).program for rule in (one, other)]
-    questions = bench.questions([one, other], programs)
-
-    def apart(records: Records) -> bool:
-        made = small(records, bench.model)
-        return made is not None and bool(sides[0].failing(made) - sides[1].failing(made))
-
-    asked = (programs[0], f"{BREACH}0"), (programs[1], f"{BREACH}0")
-    found = bench.asked(questions, [one, other], *asked, apart)
-    if isinstance(found, dict):
-        return None
-    if found.answer != "none":
-        return Overlap(one, other, True, found.why, open=True)
-    return Overlap(one, other, True, bench.everywhere)
-
-
-# Two that cannot both be met
-
-
-def conflicts(bench: Bench, found: Sequence[Reach]) -> Iterator[Overlap]:
-    """Pairs of rules that are never both met for a subject to which both apply."""
-    in_order = sorted(found, key=lambda r: r.rule)
-    for i, one in enumerate(in_order):
-        for other in in_order[i + 1 :]:
-            alike = one.shape == other.shape and one.case & other.case and one.asked & other.asked
-            if alike and not met_together(bench, one.rule, other.rule):
-                result = conflict(bench, one.rule, other.rule)
-                if result is not None:
-                    yield result
-
-
-def met_together(bench: Bench, one: str, other: str) -> bool:
-    """Whether a subject meets both in the scene or in an example of each, laid over one another."""
-    for first in (None, *bench.examples(one, "met")):
-        for second in (None, *bench.examples(other, "met")):
-            made = laid(bench, (first, second), (one, other))
-            if made and set(bench.judged(one, made).met) & set(bench.judged(other, made).met):
-                return True
-    return False
-
-
-def conflict(bench: Bench, one: str, other: str) -> Overlap | None:
-    """Whether no records meet both rules, though there are some to which both apply."""
-    if not bench.solver:
-        return Overlap(one, other, False, "z3 is not installed", open=True)
-    program = bench.program(one, other)
-    met, applies = (both(program, f"{name}0", f"{name}1") for name in (MET, APPLIES))
-    questions = bench.questions([one, other], [met[0], applies[0]])
-
-    def subjects(records: Records) -> tuple[set[object], set[object]] | None:
-        made = small(records, bench.model)
-        if made is None:
-            return None
-        judgements = [bench.judged(rule, made) for rule in (one, other)]
-        mets = [set(j.met) for j in judgements]
-        every = [
-            m | {tuple(o.subject.values()) for o in j.others} for m, j in zip(mets, judgements, strict=True)
-        ]
-        return set(mets[0] & mets[1]), set(every[0] & every[1])
-
-    found = bench.asked(questions, [one, other], met, None, lambda r: bool((subjects(r) or ((), ()))[0]))
-    if isinstance(found, dict):
-        return None
-    if found.answer != "none":
-        return Overlap(one, other, False, found.why, open=True)
-    case = bench.asked(questions, [one, other], applies, None, lambda r: bool((subjects(r) or ((), ()))[1]))
-    if isinstance(case, dict):
-        return Overlap(one, other, False, bench.everywhere, records=case)
-    return Overlap(one, other, False, case.why, open=True) if case.answer != "none" else None
+def needed_rows(program: Program, name: str, seen: frozenset[str] = frozenset()) -> set[str]:
+    """The base relations that must have a row for a relation to have one."""
+    rules = program.heads.get(name)
+    if rules is None:
+        return {name}
+    if name in seen:
+        return set()
+    ways = [
+        set().union(
+            *(needed_rows(program, x.relation, seen | {name}) for x in rule.body if isinstance(x, Atom))
+        )
+        for rule in rules
+    ]
+    return set.intersection(*ways)

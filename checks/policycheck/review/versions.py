@@ -12,22 +12,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from policycheck.cache import kept, key_of
-from policycheck.errors import PolicyError, UsageError
+from policycheck.errors import PolicyError, UsageError, shown_path
 from policycheck.policy.compile import check_whole
 from policycheck.policy.find import find_pack, pack_at
 from policycheck.policy.load import load_policy, model_of, read_policy
 from policycheck.policy.model import Policy
+from policycheck.yamlfile import Place
 
 NO_GIT = "git is needed to read `{given}`, and it is not installed; give two folders instead"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a policy, and where it was found: as the user named it, and its git commit."""
+    """One version of a policy, and where it was found: as the user named it, its git commit, and the folder
+    that stands for the root of the repository then."""
 
     given: str
     policy: Policy
     commit: str | None = None
+    root: Path | None = None
+
+    def where(self, place: Place) -> str:
+        """A place as file, line and column; of a file from git, as it is named there."""
+        line, column = place.document.find(place.path, key=True)
+        file = place.document.file
+        if self.root is None:
+            return f"{shown_path(file)}:{line}:{column}"
+        revision = self.given.partition(":")[0]
+        return f"{revision}:{file.resolve().relative_to(self.root).as_posix()}:{line}:{column}"
 
 
 @contextmanager
@@ -52,7 +64,7 @@ def opened(given: str) -> Iterator[Version]:
             raise UsageError(f"`{given}` has no policy.yaml, nor folders named by a date that have one")
         folder = pack.versions[-1][1]
         try:
-            yield Version(given, checked(read_policy(folder, model_of(folder))), commit)
+            yield Version(given, checked(read_policy(folder, model_of(folder))), commit, root)
         except PolicyError as error:
             raise PolicyError(
                 replace(p, file=p.file.replace(root.as_posix() + "/", f"{revision}:")) for p in error.problems

@@ -37,6 +37,7 @@ from policycheck_engine.values import NEVER, Type
 
 NEVER_TIME = NEVER_DAY * DAY
 WEEK = 7
+ARITHMETIC = ("plus", "minus", "times", "over", "earlier", "later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,12 @@ class Functions:
     def week_of(self, args: Sequence[V], null: Truth) -> V:
         day = self.day(args[0])
         return self.moment(args[0], "date", day - (day - 1) % WEEK, null)
+
+    def time_of(self, args: Sequence[V], null: Truth) -> V:
+        moment = self.values.number(args[0], "datetime")
+        never = self.may_never(args[0])
+        time = choose(compared("=", moment, NEVER_TIME), DAY, moment % DAY) if never else moment % DAY
+        return Sym("time", time, null, never)
 
     def weekday_of(self, args: Sequence[V], null: Truth) -> V:
         return Sym("int", (self.day(args[0]) - 1) % WEEK + 1, null)
@@ -236,6 +243,8 @@ class Functions:
     # Numbers
 
     def arithmetic(self, name: str, args: Sequence[V], null: Truth) -> V:
+        if name not in ARITHMETIC:
+            raise CannotSayError(f"`{name}` of what is not known")
         left, right = args
         if name in ("earlier", "later"):
             type_ = self.values.common(left, right)
