@@ -17,7 +17,7 @@ from policycheck.structure import schema
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 NAMES = (
     *("term", "settings", "policy", "section", "records", "scene", "scenario"),
-    *("questionnaire", "findings", "trust"),
+    *("questionnaire", "findings", "trust", "lint"),
 )
 
 FORMS: dict[str, dict[str, Any]] = {

@@ -29,7 +29,7 @@ class Annotation:
     place: Place
 
 
-def annotations(policy: Policy) -> Iterator[Annotation]:
+def annotations_of(policy: Policy) -> Iterator[Annotation]:
     """All annotations of a policy."""
     for parameter in policy.parameters.values():
         yield from at("parameter", parameter.name, written(parameter.place), parameter.place)

@@ -12,7 +12,7 @@ from policycheck_engine import nearest
 
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem, shown_path
-from policycheck.policy.annotations import annotations
+from policycheck.policy.annotations import annotations_of
 from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import (
     SEVERITY,
@@ -335,7 +335,7 @@ class _Reader:
 
     def check_lint(self, policy: Policy) -> None:
         """An annotation for lint that is about two rules names the other one."""
-        for note in annotations(policy):
+        for note in annotations_of(policy):
             if note.other is not None and note.other not in policy.rules:
                 message = f"there is no rule `{note.other}`"
                 hint = nearest(note.other, policy.rules)

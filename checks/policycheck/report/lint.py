@@ -28,6 +28,9 @@ TITLES = {
     "stale": "annotations that accept nothing any more",
 }
 
+QUOTING = ("words-only", "stale")
+"""Findings whose reason quotes what was, or is, written."""
+
 
 def lint_as_json(linted: Linted) -> dict[str, Any]:
     """The form of what lint found, in a fixed order of keys."""
@@ -103,9 +106,10 @@ def lint_as_text(form: Form, annotated: bool = False) -> str:
 def told(one: Form) -> Iterator[str]:
     """One finding: where, what, the words of the policy, how it is known, and what to do."""
     yield f"{one['at']}: {one['says']} [{one['code']}]"
-    for named in one["about"] if one["code"] != "stale" else ():
-        yield from wrapped(f"{named['id']}: {named['says']}")
-    yield from wrapped(f"why: {one['why']}")
+    if one["code"] != "stale":
+        for named in one["about"]:
+            yield from wrapped(f"{named['id']}: {named['says']}")
+    yield from wrapped(one["why"] if one["code"] in QUOTING else f"why: {one['why']}")
     if one["witness"]:
         day = one["witness"]["as_of"]
         yield from wrapped(f"e.g.: {one['witness']['says']}{f' (As of {moment(day)}.)' if day else ''}")
@@ -125,7 +129,7 @@ def checks(form: Form) -> Iterator[str]:
     width = max(len(title) for title in TITLES.values())
     for check in form["checks"]:
         why = f" (not looked for: {check['not_made']})" if check["not_made"] else ""
-        if check["not_made"] and check["found"] or str(check["not_made"]).startswith("only"):
+        if (check["not_made"] and check["found"]) or str(check["not_made"]).startswith("only"):
             why = f" ({check['not_made']})"
         number = "-" if why.startswith(" (not") else f"{check['found']}"
         yield f"{TITLES[check['code']]:<{width}}  {number:>3}{why}"

@@ -15,6 +15,7 @@ from policycheck_engine.breaches import judged
 from policycheck_engine.norms import Judgement
 from policycheck_engine.program import Rule, Var
 
+from policycheck.messages import moment
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.model import Policy
 from policycheck.review.review import NO_Z3
@@ -63,6 +64,16 @@ class Nothing:
     open: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What records are looked for: those from which one program derives a row that the other, if there is
+    one, does not, which the evaluator says by `shows`."""
+
+    one: Derived
+    other: Derived | None
+    shows: Shows
+
+
 class Bench:
     """What a policy's rules make of small records. About `seconds` are spent on one question to the solver,
     which looks at records with up to `ROWS` rows a relation; without z3 no question is answered."""
@@ -88,7 +99,7 @@ class Bench:
     @property
     def everywhere(self) -> str:
         """Where the solver looked when it found nothing."""
-        day = f", as of {self.as_of}" if self.as_of else ""
+        day = f", as of {moment(self.as_of)}" if self.as_of else ""
         return f"in any records with up to {ROWS} rows a relation{day}"
 
     def fields(self, rules: Sequence[str]) -> dict[str, set[str]]:
@@ -191,45 +202,42 @@ class Search:
         bench = self.bench
         return Questions(bench.policy, bench.checks, bench.fields(self.rules), bench.scene, self.programs)
 
-    def look(self, one: Derived, other: Derived | None, shows: Shows) -> Shown | Nothing:
-        """Records with ever more rows, and then with enough to count, from which one program derives a row
-        that the other does not; they are believed when they show it in the evaluator too."""
+    def look(self, *goals: Goal) -> list[Shown | Nothing]:
+        """Records that show each goal: with ever more rows, and then with enough to count. It is over as soon
+        as the first goal is shown, and the others are then left as they are."""
         bench = self.bench
         if not bench.solver:
-            return Nothing(NO_Z3, open=True)
+            return [Nothing(NO_Z3, open=True) for _ in goals]
         until = time.process_time() + bench.seconds
         most = max(self.widths.values(), default=0)
-        for rows in range(1, ROWS + 1):
-            found = self.ask(one, other, shows, rows, until, None)
-            if found is not None:
-                return found
+        tries: list[tuple[int, Mapping[str, int] | None]] = [(n, None) for n in range(1, ROWS + 1)]
         if most > ROWS:
-            found = self.ask(one, other, shows, FEW, until, self.widths)
-            if found is not None:
-                return found
+            tries.append((FEW, self.widths))
+        found: list[Shown | Nothing | None] = [None for _ in goals]
+        for rows, wider in tries:
+            for i, goal in enumerate(goals):
+                if found[i] is None:
+                    found[i] = self.ask(goal, rows, until - time.process_time(), wider)
+                if found[0] is not None:
+                    break
+        last = Nothing(bench.everywhere)
         if most >= MOST:
-            why = f"it counts further than the {MOST} rows that were looked at"
-            return Nothing(why, open=True)
-        return Nothing(bench.everywhere)
+            last = Nothing(f"it counts further than the {MOST} rows that were looked at", open=True)
+        return [x or last for x in found]
 
     def ask(
-        self,
-        one: Derived,
-        other: Derived | None,
-        shows: Shows,
-        rows: int,
-        until: float,
-        wider: Mapping[str, int] | None,
+        self, goal: Goal, rows: int, seconds: float, wider: Mapping[str, int] | None
     ) -> Shown | Nothing | None:
-        """What the solver says of records with up to so many rows; None: there are no such records."""
-        said = self.questions.ask(one, other, rows, until - time.process_time(), wider)
+        """What the solver says of records with up to so many rows; None: none of them show the goal. Those
+        that come are believed when they show it in the evaluator too."""
+        said = self.questions.ask(goal.one, goal.other, rows, seconds, wider)
         if said.answer == "none":
             return None
         if said.answer != "found":
             return Nothing(said.why, open=True)
         shown = Shown(self.questions.records(said), None if self.bench.model.frame.term else self.bench.as_of)
         made = small(shown.records, self.bench.model, shown.as_of)
-        if made is None or not shows(made, "memory"):
+        if made is None or not goal.shows(made, "memory"):
             return Nothing("the solver's records did not show it", open=True)
         return shown
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from policycheck.errors import UsageError
+from policycheck.policy.annotations import annotations_of
 from policycheck.policy.model import Policy, RuleText
 from policycheck.review.changes import (
     JUDGED,
@@ -133,6 +134,8 @@ class _Comparison:
             yield "the scene of the examples"
         if scenarios(self.versions.old.folder) != scenarios(self.versions.new.folder):
             yield "scenarios"
+        if accepted(self.versions.old) != accepted(self.versions.new):
+            yield "what lint accepts"
 
     def alike_rules(self, rules: Sequence[RuleChange]) -> Iterator[str]:
         """Rules that seem to have another id now, when nothing says so."""
@@ -155,6 +158,11 @@ def alike_clauses(clauses: Sequence[ClauseChange]) -> Iterator[str]:
         if clause.status == "added" and clause.new_says in gone:
             was = gone[clause.new_says]
             yield f"clause {clause.id} says what {was} did; `was: {was}` on it would follow it"
+
+
+def accepted(policy: Policy) -> set[tuple[str, str, str | None, str]]:
+    """The findings of lint that a policy accepts, with the reasons."""
+    return {(note.about, note.code, note.other, note.why) for note in annotations_of(policy)}
 
 
 def scenarios(folder: Path) -> dict[str, str]:

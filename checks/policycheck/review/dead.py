@@ -16,7 +16,7 @@ from policycheck_engine.contain import impossible
 from policycheck_engine.norms import Judgement
 
 from policycheck.policy.model import Clause
-from policycheck.review.bench import Bench, Nothing, Search, Shown
+from policycheck.review.bench import Bench, Goal, Nothing, Search, Shown
 from policycheck.review.proofs import DAYS, with_gaps
 from policycheck.review.sides import Small, Subject, subject_of
 from policycheck.trials import Layer
@@ -26,8 +26,8 @@ WHATEVER = "whatever the records"
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A rule that never applies, or that `applies` (as `shown`) and can never be breached. `why` says how that
-    is known; when it is `open`, why it is not."""
+    """A rule that never applies, or that `applies` (as `shown`) and can never be breached. `why` says how
+    that is known; when it is `open`, why it is not."""
 
     rule: str
     applies: bool
@@ -46,8 +46,8 @@ class Life:
         self.idle: set[str] = set()
 
     def dead(self, rule: str) -> Dead | None:
-        """What there is to say of a rule; nothing, when there are records that breach it. One that is breached
-        by other values of parameters only, as an example shows, is not dead, but `idle`."""
+        """What there is to say of a rule; nothing, when there are records that breach it. One that is
+        breached by other values of parameters only, as an example shows, is not dead, but `idle`."""
         example = self.breached(rule)
         if example is not None:
             if example.get("parameters") and _Asked(self.bench, rule).found() is not None:
@@ -104,12 +104,14 @@ class _Asked:
         proved = self.impossible(BREACH)
         breach: Shown | Nothing = Nothing(WHATEVER)
         if not proved:
-            breach = search.look((plain, f"{BREACH}0"), None, self.breaches)
+            (breach,) = search.look(Goal((plain, f"{BREACH}0"), None, self.breaches))
         if isinstance(breach, Shown):
             return None
         if breach.open:
             return Dead(self.rule, True, breach.why, open=True)
-        case = self.met_example() or search.look((plain, f"{APPLIES}0"), None, self.applies)
+        case: Shown | Nothing | None = self.met_example()
+        if case is None:
+            (case,) = search.look(Goal((plain, f"{APPLIES}0"), None, self.applies))
         if isinstance(case, Shown):
             shown = self.bench.believed(case, self.applies, [self.rule])
             return Dead(self.rule, True, breach.why, proved, shown=shown)

@@ -8,7 +8,7 @@
     words-only        a clause whose wording changed since an earlier version, and whose rules did not
     stale             an annotation that no longer accepts anything
 
-Each but the last can be accepted in the policy, with the reason: see `annotations`.
+Each but the last can be accepted in the policy, with the reason: see `policy/annotations.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, Literal, get_args
 
 from policycheck.coverage import unused_in
 from policycheck.errors import UsageError
+from policycheck.policy.annotations import Annotation, annotations_of
 from policycheck.policy.model import Policy
-from policycheck.policy.annotations import Annotation, annotations
 from policycheck.review.bench import ROWS, Bench, Shown
 from policycheck.review.changes import WORDED, ClauseChange
 from policycheck.review.compare import compared
@@ -29,8 +29,8 @@ from policycheck.review.hunt import told
 from policycheck.review.overlaps import Overlap, overlaps
 from policycheck.review.review import NO_Z3
 from policycheck.review.sides import Small, small, subject_of
-from policycheck.review.versions import Version
 from policycheck.review.verdicts import has_solver
+from policycheck.review.versions import Version
 from policycheck.yamlfile import Place
 
 Code = Literal[
@@ -144,7 +144,7 @@ class _Linter:
     def annotated(self, found: list[Lint], since: bool) -> Iterator[Lint]:
         """The findings in the order of the document, each with why it is accepted, if it is; among them the
         annotations that accept none."""
-        notes = list(annotations(self.policy))
+        notes = list(annotations_of(self.policy))
         used: set[int] = set()
         out = []
         for one in found:
@@ -183,7 +183,7 @@ class _Linter:
             "stale",
             tuple(about),
             note.place,
-            f"nothing is found any more that this accepts: `{note.code}` of {note.kind} `{note.about}`{other}",
+            f"this accepts nothing any more: `{note.code}` of {note.kind} `{note.about}`{other}",
             f"it says: {note.why}",
             "Take it out.",
             proved=True,
@@ -215,7 +215,7 @@ class _Linter:
                 yield Lint(
                     "unused",
                     (self.named(kind, name),),  # type: ignore[arg-type]
-                    things[name].place,  # type: ignore[index]
+                    things[name].place,
                     f"nothing uses the {kind} `{name}`",
                     "no rule names it, directly or through definitions",
                     f"Take it out, or name it in the rule that it was meant for; or say at the {kind} why it "
@@ -305,7 +305,7 @@ class _Linter:
         if pair.implied:
             mend = f"Leave one of the two out, or say at {one} why both stay: "
         else:
-            mend = "Change one of the two, rank one above the other (`explained_by`), or say at one of them why: "
+            mend = "Change one of the two, rank one above the other (`explained_by`), or say at either why: "
         return Lint(
             code,
             (self.named("rule", pair.one), self.named("rule", pair.other)),

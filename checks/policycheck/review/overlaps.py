@@ -1,8 +1,8 @@
 """Pairs of rules of which one already says what the other says, or which cannot both be met.
 
 Pairs are many, so only those are looked at that are about the same kind of subject, and whose scopes read a
-relation in common. Signed clauses are left out: each asks for a signature of its own. The examples of the two,
-laid over one another, show most pairs to be independent; the solver is asked about the rest.
+relation in common. Signed clauses are left out: each asks for a signature of its own. The examples of the
+two, laid over one another, show most pairs to be independent; the solver is asked about the rest.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from policycheck_engine.breaches import APPLIES, BREACH, MET, judged
 from policycheck_engine.contain import contained
 from policycheck_engine.strata import reads
 
-from policycheck.review.bench import Bench, Nothing, Search, Shown, both
+from policycheck.review.bench import Bench, Goal, Nothing, Search, Shown, both
 from policycheck.review.dead import WHATEVER, every_subject
 from policycheck.review.proofs import DAYS, with_gaps
 from policycheck.review.sides import Small
-from policycheck.trials import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +116,29 @@ class _Pair:
             return Overlap(one.rule, other.rule, True, WHATEVER, True, shown=self.example(one, other))
         rules = [one.rule, other.rule]
         programs = [readings(self.bench.program(rule)).program for rule in rules]
-        asked = (programs[0], f"{BREACH}0"), (programs[1], f"{BREACH}0")
 
         def apart(records: Small, engine: str) -> bool:
             ones, others = (self.bench.failing(rule, records, engine) for rule in rules)
             return bool(ones - others)
 
-        found = Search(self.bench, rules, programs).look(*asked, apart)
+        goal = Goal((programs[0], f"{BREACH}0"), (programs[1], f"{BREACH}0"), apart)
+        (found,) = Search(self.bench, rules, programs).look(goal)
         if isinstance(found, Shown):
             return None
         shown = None if found.open else self.example(one, other)
         return Overlap(one.rule, other.rule, True, found.why, open=found.open, shown=shown)
 
     def told_apart(self, one: str, other: str) -> bool:
-        """Whether some example of the one fails it and not the other, alone or with one of the other laid over
-        it."""
+        """Whether some example of the one fails it and not the other, alone or with one of the other laid
+        over it."""
         outcome = self.bench.policy.rules[one].outcome
         for failing in self.bench.examples(one, outcome):
             for met in (None, *self.bench.examples(other, "met", "not_applicable")):
                 made = self.bench.laid([failing, met], [one, other])
-                if made and self.bench.failing(one, made[1]) - self.bench.failing(other, made[1]):
-                    if met is None or self.bench.sound(made[1]):
-                        return True
+                if made is None or not self.bench.failing(one, made[1]) - self.bench.failing(other, made[1]):
+                    continue
+                if met is None or self.bench.sound(made[1]):
+                    return True
         return False
 
     def proved(self, one: str, other: str) -> bool:
@@ -173,30 +173,27 @@ class _Pair:
         )
 
     def never_both_met(self) -> Iterator[Overlap]:
-        """Whether no subject meets both, though each is met by some to which the other applies too. (Where one
-        is never met when the other applies, it is about what to do once that is so.)"""
+        """Whether no subject meets both, though each is met by some to which the other applies too. Where one
+        is never met when the other applies, the other is about what to do once that is so."""
         rules = [self.first.rule, self.second.rule]
         if self.met_together(rules):
             return
         program = self.bench.program(*rules)
-        asked = [
-            both(program, f"{MET}0", f"{MET}1"),
-            both(program, f"{MET}0", f"{APPLIES}1"),
-            both(program, f"{APPLIES}0", f"{MET}1"),
+        goals = [
+            Goal(both(program, f"{MET}0", f"{MET}1"), None, self.both_meet),
+            Goal(both(program, f"{MET}0", f"{APPLIES}1"), None, self.first_meets),
+            Goal(both(program, f"{APPLIES}0", f"{MET}1"), None, self.second_meets),
         ]
-        search = Search(self.bench, rules, [made for made, _ in asked])
-        looked = []
-        for made, shows in zip(asked, (self.both_meet, self.first_meets, self.second_meets), strict=True):
-            found = search.look(made, None, shows)
-            looked.append(found)
-            if isinstance(found, Nothing) and found.open:
-                yield Overlap(*rules, False, found.why, open=True)
-                return
-            if isinstance(found, Shown) is (made is asked[0]):
-                return
-        assert isinstance(looked[0], Nothing) and isinstance(looked[1], Shown), "what was found so far"
-        shown = self.bench.believed(looked[1], self.first_meets, rules)
-        yield Overlap(*rules, False, looked[0].why, shown=shown)
+        search = Search(self.bench, rules, [goal.one[0] for goal in goals])
+        together, first, second = search.look(*goals)
+        if isinstance(together, Shown) or any(isinstance(x, Nothing) and not x.open for x in (first, second)):
+            return
+        unsure = [x.why for x in (together, first, second) if isinstance(x, Nothing) and x.open]
+        if unsure:
+            yield Overlap(rules[0], rules[1], False, unsure[0], open=True)
+        elif isinstance(first, Shown):
+            shown = self.bench.believed(first, self.first_meets, rules)
+            yield Overlap(rules[0], rules[1], False, together.why, shown=shown)
 
     def met_together(self, rules: Sequence[str]) -> bool:
         """Whether a subject meets both in the scene or in an example of each, laid over one another."""
