@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from policycheck.review.formulas import Questions
 
 BOTH = "both:"
-"""The relation of subjects that are in a relation of each of two rules."""
+"""How relations are called that have the subjects which are in a relation of each of two rules."""
 
 ROWS = 4
 """So many rows a relation there are in the records that are all looked through."""
@@ -188,10 +188,10 @@ class Bench:
 
 class Search:
     """A search through all small records for some that show a thing of some rules. What is asked about is
-    derived by `programs`."""
+    derived by the program."""
 
-    def __init__(self, bench: Bench, rules: Sequence[str], programs: Sequence[Program]) -> None:
-        self.bench, self.rules, self.programs = bench, rules, programs
+    def __init__(self, bench: Bench, rules: Sequence[str], program: Program) -> None:
+        self.bench, self.rules, self.program = bench, rules, program
         several = [widths(bench.side(rule).plain.program, bench.side(rule).norm) for rule in rules]
         self.widths = {n: max(w.get(n, 0) for w in several) for w in several for n in w}
 
@@ -200,7 +200,7 @@ class Search:
         from policycheck.review.formulas import Questions
 
         bench = self.bench
-        return Questions(bench.policy, bench.checks, bench.fields(self.rules), bench.scene, self.programs)
+        return Questions(bench.policy, bench.checks, bench.fields(self.rules), bench.scene, [self.program])
 
     def look(self, *goals: Goal) -> list[Shown | Nothing]:
         """Records that show each goal: with ever more rows, and then with enough to count. It is over as soon
@@ -242,10 +242,13 @@ class Search:
         return shown
 
 
-def both(program: Program, first: str, second: str) -> Derived:
-    """A plain program that derives the subjects which are in both of two relations."""
-    one = program.relations[first]
-    args = tuple((name, Var(name)) for name in one.names)
-    rule = Rule(BOTH, args, (Atom(first, args), Atom(second, args)))
-    relations = {**program.relations, BOTH: Relation(BOTH, one.columns)}
-    return readings(Program(relations, (*program.rules, rule), program.calendars)).program, BOTH
+def both(program: Program, pairs: Sequence[tuple[str, str]]) -> tuple[Program, list[str]]:
+    """The plain program with a relation for each pair of relations: the subjects that are in both."""
+    rules, relations, names = [*program.rules], dict(program.relations), []
+    for i, (first, second) in enumerate(pairs):
+        one, name = program.relations[first], f"{BOTH}{i}"
+        args = tuple((column, Var(column)) for column in one.names)
+        rules.append(Rule(name, args, (Atom(first, args), Atom(second, args))))
+        relations[name] = Relation(name, one.columns)
+        names.append(name)
+    return readings(Program(relations, tuple(rules), program.calendars)).program, names

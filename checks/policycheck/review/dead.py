@@ -100,7 +100,7 @@ class _Asked:
         if self.impossible(APPLIES):
             return Dead(self.rule, False, WHATEVER, proved=True)
         plain = readings(self.bench.program(self.rule)).program
-        search = Search(self.bench, [self.rule], [plain])
+        search = Search(self.bench, [self.rule], plain)
         proved = self.impossible(BREACH)
         breach: Shown | Nothing = Nothing(WHATEVER)
         if not proved:

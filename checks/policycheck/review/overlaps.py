@@ -115,14 +115,14 @@ class _Pair:
         if self.proved(one.rule, other.rule):
             return Overlap(one.rule, other.rule, True, WHATEVER, True, shown=self.example(one, other))
         rules = [one.rule, other.rule]
-        programs = [readings(self.bench.program(rule)).program for rule in rules]
+        program = readings(self.bench.program(*rules)).program
 
         def apart(records: Small, engine: str) -> bool:
             ones, others = (self.bench.failing(rule, records, engine) for rule in rules)
             return bool(ones - others)
 
-        goal = Goal((programs[0], f"{BREACH}0"), (programs[1], f"{BREACH}0"), apart)
-        (found,) = Search(self.bench, rules, programs).look(goal)
+        goal = Goal((program, f"{BREACH}0"), (program, f"{BREACH}1"), apart)
+        (found,) = Search(self.bench, rules, program).look(goal)
         if isinstance(found, Shown):
             return None
         shown = None if found.open else self.example(one, other)
@@ -178,14 +178,11 @@ class _Pair:
         rules = [self.first.rule, self.second.rule]
         if self.met_together(rules):
             return
-        program = self.bench.program(*rules)
-        goals = [
-            Goal(both(program, f"{MET}0", f"{MET}1"), None, self.both_meet),
-            Goal(both(program, f"{MET}0", f"{APPLIES}1"), None, self.first_meets),
-            Goal(both(program, f"{APPLIES}0", f"{MET}1"), None, self.second_meets),
-        ]
-        search = Search(self.bench, rules, [goal.one[0] for goal in goals])
-        together, first, second = search.look(*goals)
+        pairs = ((MET, MET), (MET, APPLIES), (APPLIES, MET))
+        program, names = both(self.bench.program(*rules), [(f"{a}0", f"{b}1") for a, b in pairs])
+        shows = (self.both_meet, self.first_meets, self.second_meets)
+        goals = [Goal((program, name), None, show) for name, show in zip(names, shows, strict=True)]
+        together, first, second = Search(self.bench, rules, program).look(*goals)
         if isinstance(together, Shown) or any(isinstance(x, Nothing) and not x.open for x in (first, second)):
             return
         unsure = [x.why for x in (together, first, second) if isinstance(x, Nothing) and x.open]

@@ -58,7 +58,8 @@ class TooMuchError(Exception):
 
 
 class World:
-    """Rows that may be there, and what follows from them."""
+    """Rows that may be there, and what follows from them. Derived relations among the `facts` are taken as
+    they are."""
 
     def __init__(
         self,
@@ -75,9 +76,11 @@ class World:
         self.steps = 0
 
     def solve(self) -> None:
-        """Derive all relations."""
-        heads, loops = self.program.heads, recursive(self.program)
+        """Derive all relations that are not there yet."""
+        heads, loops, there = self.program.heads, recursive(self.program), set(self.facts)
         for group in strata(self.program):
+            if there.issuperset(group):
+                continue
             rules = [rule for head in group for rule in heads[head]]
             for head in group:
                 self.facts[head] = []

@@ -65,7 +65,7 @@ class Solver:
         self.ground = Ground(space, [*programs, *(program for program, _ in self.never)])
         first, last = (day_number(day) for day in window)
         self.functions = Functions(self.ground.values, Window(first, last))
-        self.known: dict[tuple[int, str], Rows] = {}
+        self.known: dict[int, dict[str, Rows]] = {}
         self.until = 0.0
 
     def only_in(self, one: Derived, other: Derived | None, seconds: float) -> Solution:
@@ -101,14 +101,15 @@ class Solver:
 
     def derived(self, program: Program, relation: str) -> Rows:
         """The rows of a relation, each with when it is derived."""
-        key = (id(program), relation)
-        if key not in self.known:
+        known = self.known.setdefault(id(program), {})
+        if relation not in known:
             part = needed(program, [relation])
             calendars = {name: self.days(part, name) for name in part.calendars}
-            world = World(part, self.ground.tables(part), calendars, self.functions, self.late)
+            facts = {**self.ground.tables(part), **known}
+            world = World(part, facts, calendars, self.functions, self.late)
             world.solve()
-            self.known[key] = list(world.facts[relation])
-        return self.known[key]
+            known.update((name, world.facts[name]) for name in part.heads)
+        return known[relation]
 
     def days(self, program: Program, name: str) -> Days | None:
         calendar = program.calendars[name]
