@@ -8,7 +8,7 @@ where the facts have unknowns, and only what is certain is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache
@@ -73,7 +73,7 @@ class Judged:
 
     subject: dict[str, Value]
     outcome: Verdict
-    cases: Counter[Verdict]
+    cases: Mapping[Verdict, int]
     decisive: list[dict[str, Value]] = field(default_factory=list)
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
@@ -193,7 +193,7 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
         cases["met"] = len(met)
     subjects = [
         maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
-        for key in sorted(failing, key=in_order)
+        for key in sorted_rows(failing)
     ]
     accepted = sum(len(s.accepted) for s in subjects)
     if accepted:
@@ -218,9 +218,16 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
     return tuple((value is None, str(value)) for value in row)
 
 
+def sorted_rows(rows: Iterable[Row]) -> list[Row]:
+    """Rows by `in_order`; those of texts alone are in that order by themselves."""
+    rows = list(rows)
+    plain = all(type(value) is str for row in rows for value in row)
+    return sorted(rows) if plain else sorted(rows, key=in_order)
+
+
 def in_line(rows: Sequence[Row]) -> Sequence[Row]:
     """Rows in order."""
-    return rows if len(rows) < 2 else sorted(rows, key=in_order)
+    return rows if len(rows) < 2 else sorted_rows(rows)
 
 
 class _Judge:
@@ -286,9 +293,9 @@ class _Judge:
             outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
             accepted = in_line([r for r, v in cases if r in covered and v == "breach"])
             cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
-        counts: Counter[Verdict] = Counter()
+        counts: dict[Verdict, int] = {}
         for _, verdict in cases:
-            counts[verdict] += 1
+            counts[verdict] = counts.get(verdict, 0) + 1
         if met:
             counts["met"] = met
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
@@ -296,7 +303,11 @@ class _Judge:
             return result
         result.accepted = [self.named(row) for row in accepted]
         decisive = in_line([row for row, verdict in cases if verdict == outcome])
-        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
+        source = self.fails
+        if outcome == "excused":
+            source = self.excused
+        elif outcome == "explained":
+            source = self.explained
         for row in decisive:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
