@@ -253,6 +253,13 @@ class _Judge:
         self.pending, self.excused = reading(norm.pending), reading(norm.excused)
         self.explained, self.minor = reading(norm.explained), reading(norm.minor)
         self.unanswered = reading(norm.unanswered)
+        milder: list[tuple[Verdict, str | None, _Reading]] = [
+            ("pending", norm.pending, self.pending),
+            ("excused", norm.excused, self.excused),
+            ("explained", norm.explained, self.explained),
+        ]
+        self.milder = [(verdict, rows) for verdict, name, rows in milder if name]
+        self.by_cases = norm.share is not None or bool(norm.allow)
         self.notes = [reading(name) for name in norm.notes]
 
     def others(self) -> set[Row]:
@@ -266,14 +273,9 @@ class _Judge:
         some fillings of the unknowns, and not there in others."""
         if not self.fails.may(row):
             return "met" if row in self.certain else "undecided"
-        if row not in self.fails.sure or self.unanswered.may(row):
+        if row not in self.fails.sure or (self.norm.unanswered and self.unanswered.may(row)):
             return "undecided"
-        milder: tuple[tuple[Verdict, _Reading], ...] = (
-            ("pending", self.pending),
-            ("excused", self.excused),
-            ("explained", self.explained),
-        )
-        for verdict, reading in milder:
+        for verdict, reading in self.milder:
             if row in reading.sure:
                 return verdict
             if reading.may(row):
@@ -320,7 +322,7 @@ class _Judge:
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
         """What comes of these cases, and of others that are met."""
-        if len(cases) == 1 and not met and not vague and self.norm.share is None and not self.norm.allow:
+        if len(cases) == 1 and not met and not vague and not self.by_cases:
             return cases[0][1]
         counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
         unclear: Counter[Verdict] = Counter([verdict for row, verdict in cases if None in row])
