@@ -435,9 +435,8 @@ class _Maker:
         yield self.bounded_aggregate(literal, scope, "high", high(into))
         if valued:
             bodies = [literal.body, literal.against] if literal.against else [literal.body]
-            if (
-                sure and literal.kind == "share" and literal.weight is not None
-            ):  # of nothing but zeros there is none
+            if sure and literal.kind == "share" and literal.weight is not None:
+                # of nothing but zeros there is no share
                 some = Compare(">", literal.weight, Const(0))
                 bodies = [(*body, some) for body in bodies]
             yield Either(tuple(self.inner(body, scope, sure) for body in bodies))
