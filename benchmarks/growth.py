@@ -1,16 +1,12 @@
 """How the cost grows: ten times the rows, and ten times the rules.
 
-    python benchmarks/growth.py [--runs 3] > benchmarks/growth.md
-
 Measured are the stages of one process that ran once before (its cache is warm): evaluating and judging alone,
 and all of it. More rules are copies of the six under other names; nothing is shared between them.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,35 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from processes import ROOT, machine, run
+from processes import ROOT, Figures, stages, table
 
 SIX = ROOT / "benchmarks" / "six-rules"
-STAGES = """
-import json, sys, time
-import policycheck.run
-marks = []
-said = lambda stage: marks.append((stage, time.perf_counter()))
-policycheck.run.run(sys.argv[1], sys.argv[2], progress=said)
-marks.append(("end", time.perf_counter()))
-spent = {}
-for (stage, at), (_, later) in zip(marks, marks[1:]):
-    spent[stage] = spent.get(stage, 0) + later - at
-print(json.dumps(spent))
-"""
-
-
-def evaluation(term: Path, policy: Path, runs: int) -> tuple[float, float]:
-    """Median seconds of evaluating and judging, and of the whole process."""
-    alone, whole = [], []
-    for turn in range(runs + 1):
-        done = run([sys.executable, "-c", STAGES, str(term), str(policy)])
-        if done.code:
-            raise SystemExit(f"a run failed with exit code {done.code}")
-        spent = json.loads(done.out)
-        if turn:
-            alone.append(spent["evaluating"] + spent["judging"])
-            whole.append(done.wall)
-    return statistics.median(alone), statistics.median(whole)
+ROWS = (1_000, 10_000, 100_000)
+RULES = (6, 60, 600)
 
 
 def multiplied(folder: Path, times: int) -> Path:
@@ -69,50 +41,52 @@ def copy_of(clause: dict[str, object], number: int) -> dict[str, object]:
     return dict(json.loads(text.replace(f'"{name}"', f'"{name}-{number}"'))) if number else dict(clause)
 
 
-def page(runs: int) -> Iterator[str]:
-    yield "# How the cost grows"
-    yield ""
-    yield f"{machine()}. Medians of {runs} runs after one that warms up the cache; seconds."
-    yield f"Made by `python benchmarks/growth.py --runs {runs}`."
+def measure(runs: int) -> Figures:
+    """Evaluating and judging, and all of it, by how many rows and by how many rules there are."""
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        terms = {}
-        for size in (1_000, 10_000, 100_000):
-            terms[size] = base / f"{size}"
-            subprocess.run(
-                [sys.executable, str(SIX / "generate.py"), str(size), str(terms[size])], check=True
-            )
-        yield from table(
-            "Ten times the rows: the six rules",
-            [(f"{n:,} deployments", *evaluation(t / "term.json", SIX, runs)) for n, t in terms.items()],
-        )
-        policies = {6: SIX, 60: multiplied(base / "ten", 10), 600: multiplied(base / "hundred", 100)}
-        yield from table(
-            "Ten times the rules: 1,000 deployments",
-            [(f"{n} rules", *evaluation(terms[1_000] / "term.json", p, runs)) for n, p in policies.items()],
-        )
+        for size in ROWS:
+            command = [sys.executable, str(SIX / "generate.py"), str(size), str(base / f"of-{size}")]
+            subprocess.run(command, check=True)
+        terms = {size: base / f"of-{size}" / "term.json" for size in ROWS}
+        rows = [spent(f"{n:,} deployments", terms[n], SIX, runs) for n in ROWS]
+        rules = []
+        for n in RULES:
+            policy = SIX if n == RULES[0] else multiplied(base / f"rules-{n}", n // RULES[0])
+            rules.append(spent(f"{n} rules", terms[1_000], policy, runs))
+    return {"runs": runs, "rows": rows, "rules": rules}
 
 
-def table(title: str, rows: list[tuple[str, float, float]]) -> Iterator[str]:
-    yield ""
-    yield f"## {title}"
-    yield ""
-    yield "| | evaluating and judging | times the row above | whole process | times |"
-    yield "|---|---|---|---|---|"
-    before: tuple[str, float, float] | None = None
-    for row in rows:
-        name, alone, whole = row
-        more = (f"{alone / before[1]:.1f}", f"{whole / before[2]:.1f}") if before else ("", "")
-        yield f"| {name} | {alone:.3f} | {more[0]} | {whole:.2f} | {more[1]} |"
-        before = row
+def spent(name: str, term: Path, policy: Path, runs: int) -> Figures:
+    """The seconds of one size."""
+    found = stages(term, policy, {}, runs)
+    evaluating = found["evaluating"] + found["judging"]
+    return {"name": name, "evaluating": evaluating, "whole": sum(found.values())}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=3)
-    for line in page(parser.parse_args().runs):
-        print(line, flush=True)
+def lines(found: Figures) -> Iterator[str]:
+    """The tables."""
+    titles = {
+        "rows": "Ten times the rows: the six rules",
+        "rules": "Ten times the rules: 1,000 deployments",
+    }
+    for what, title in titles.items():
+        yield f"### {title}"
+        yield ""
+        heads = ["", "evaluating and judging, s", "times the row above", "whole process, s", "times"]
+        rows = []
+        for i, f in enumerate(found[what]):
+            before = found[what][i - 1] if i else None
+            more = [f"{f[k] / before[k]:.1f}" if before else "" for k in ("evaluating", "whole")]
+            rows.append([f["name"], f"{f['evaluating']:.3f}", more[0], f"{f['whole']:.2f}", more[1]])
+        yield from table(heads, rows)
+        yield ""
 
 
-if __name__ == "__main__":
-    main()
+def targets(found: Figures) -> Iterator[tuple[str, str, bool]]:
+    """What was aimed at, what was measured, and whether that is it."""
+    for what, most in (("rows", 11), ("rules", 10)):
+        for before, after in zip(found[what], found[what][1:], strict=False):
+            times = after["evaluating"] / before["evaluating"]
+            aim = f"evaluating, {before['name']} to {after['name']}: at most {most} times"
+            yield aim, f"{times:.1f} times", times <= most

@@ -1,41 +1,27 @@
-"""Measure many schools beside one, and reckon from that what a trust, an authority and a country need.
+"""Many schools beside one.
 
-    python benchmarks/trust.py [--runs 3] [--spark]     measure, and write figures and pages
-    python benchmarks/trust.py --pages                  write the pages from the figures that are there
-    python benchmarks/trust.py --check                  exit code 1 when a page is not what the figures give
-
-The figures are in benchmarks/trust.json, the pages benchmarks/trust.md and the marked part of docs/scale.md.
-Every figure is the median of the runs; only ratios within one page mean anything. Memory is that of all
-processes together, looked at every 20 ms.
+Memory is that of all processes together, looked at every 20 ms.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
-from processes import ROOT, machine, run
-from trust_pages import MARK, page, reckoned
+from processes import ROOT, Figures, run, table
 
 sys.path.insert(0, str(ROOT / "fixtures"))
 
-FIGURES = ROOT / "benchmarks" / "trust.json"
-PAGE = ROOT / "benchmarks" / "trust.md"
-SCALE = ROOT / "docs" / "scale.md"
 SIZES = (2, 10, 50)
 COMMAND = [sys.executable, "-m", "policycheck", "run"]
-Figures = dict[str, Any]
 
 
 def resident(pid: int) -> int:
@@ -146,8 +132,6 @@ def measure(runs: int, spark: bool) -> Figures:
             options = ("--on", "spark", "--master", "local-cluster[2,1,1024]", "-o", work / "results.parquet")
             on_spark = measured(trust(work / "of-10", *options), fresh, 1)
     return {
-        "machine": machine(),
-        "day": time.strftime("%Y-%m-%d"),
         "runs": runs,
         "one": ones,
         "many": many,
@@ -159,34 +143,42 @@ def measure(runs: int, spark: bool) -> Figures:
     }
 
 
-def pages(figures: Figures) -> dict[Path, str]:
-    """The pages as the figures give them."""
-    before, _, rest = SCALE.read_text(encoding="utf-8").partition(f"<!-- {MARK} -->\n")
-    _, _, after = rest.partition(f"<!-- end of {MARK} -->\n")
-    marked = f"<!-- {MARK} -->\n{reckoned(figures)}<!-- end of {MARK} -->\n"
-    return {PAGE: page(figures), SCALE: before + marked + after}
+def lines(found: Figures) -> Iterator[str]:
+    """The table of all measurements."""
+    one = found["one"]["small"]
+    heads = ["", "schools", "s", "CPU s", "peak MB", "schools' time over wall", "peak over one's"]
+    rows = [
+        many_row("`policycheck run` of one school", 1, one, one),
+        many_row("of one school, nothing in the cache", 1, one["cold"], one),
+        *(many_row("of a folder, `--jobs 2`", int(n), f, one) for n, f in found["many"].items()),
+        many_row("of a folder, `--jobs 2`, nothing in the cache (one run)", 50, found["cold"], one),
+        many_row("of a folder, `--jobs 1` (one run)", 50, found["one_process"], one),
+        many_row("of files that hold all schools, `--jobs 2`", 50, found["mixed"], one),
+        many_row("again, when nothing has changed", 50, found["again"], one),
+    ]
+    if found["spark"]:
+        rows.append(many_row("on Spark, two executors (one run)", 10, found["spark"], one))
+    yield from table(heads, rows)
+    yield ""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--spark", action="store_true", help="measure Spark as well")
-    parser.add_argument("--pages", action="store_true", help="only write the pages")
-    parser.add_argument("--check", action="store_true", help="only compare the pages")
-    asked = parser.parse_args()
-    if not asked.pages and not asked.check:
-        figures = measure(asked.runs, asked.spark)
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    stale = []
-    for file, text in pages(json.loads(FIGURES.read_bytes())).items():
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
-            stale.append(file)
-            if not asked.check:
-                file.write_text(text, encoding="utf-8")
-    for file in stale:
-        print(f"{file.relative_to(ROOT)} {'is not current' if asked.check else 'written'}", file=sys.stderr)
-    return int(bool(stale) and asked.check)
+def many_row(name: str, schools: int, f: Figures, one: Figures) -> list[str]:
+    """One measurement."""
+    return [
+        name,
+        str(schools),
+        f"{f['wall']:.1f}",
+        f"{f['cpu']:.1f}",
+        f"{f['peak']:.0f}",
+        f"{schools * one['wall'] / f['wall']:.2f}",
+        f"{f['peak'] / one['peak']:.1f}",
+    ]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def targets(found: Figures) -> Iterator[tuple[str, str, bool]]:
+    """What was aimed at, what was measured, and whether that is it."""
+    one, fifty = found["one"]["small"], found["many"]["50"]
+    faster, larger = 50 * one["wall"] / fifty["wall"], fifty["peak"] / one["peak"]
+    aim = "50 schools: at least 1.7 times as fast as one after the other"
+    yield aim, f"{faster:.1f} times", faster >= 1.7
+    yield "50 schools: at most three schools' memory", f"{larger:.1f} times", larger <= 3

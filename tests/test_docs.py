@@ -281,9 +281,9 @@ def test_every_status_of_a_waiver_is_described() -> None:
     assert [status for status in statuses if f"`{status}`" not in read("using.md")] == []
 
 
-def test_pages_of_many_schools_are_current() -> None:
+def test_pages_of_what_was_measured_are_current() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "trust.py", "--check"],
+        [sys.executable, ROOT / "benchmarks" / "measure.py", "--check"],
         capture_output=True,
         text=True,
         check=False,

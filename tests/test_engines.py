@@ -51,6 +51,9 @@ def test_unknown_engine() -> None:
         run(SMALL, engine="rete")
     with pytest.raises(UsageError, match="no engine `rete`"):
         run(SMALL, cross_check="rete")
+    ran = CliRunner().invoke(app, ["run", str(SMALL), "--cross-check", "rete"])
+    assert ran.exit_code == 2
+    assert "there is no engine `rete`" in ran.output
 
 
 # One engine checked by another

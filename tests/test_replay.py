@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from policycheck.errors import UsageError
+from policycheck.errors import SettingsError, UsageError
 from policycheck.policy.load import load_policy
 from policycheck.review.compare import compared
 from policycheck.review.replay import RuleReplay, replayed
 from policycheck.run import run
+from policycheck.settings import read_settings
 
 from tests.support import ROOT, copied
 
@@ -17,9 +18,10 @@ LIBRARY = ROOT / "tests" / "review" / "library"
 TERM = ROOT / "tests" / "review" / "T1.json"
 
 
-def replay(old: Path, new: Path) -> dict[str, RuleReplay]:
+def replay(old: Path, new: Path, settings: Path | None = None) -> dict[str, RuleReplay]:
     """The rules that came out otherwise, by the id they have now or had."""
-    found = replayed(compared(load_policy(old), load_policy(new)), TERM)
+    own = None if settings is None else read_settings(settings)
+    found = replayed(compared(load_policy(old), load_policy(new)), TERM, settings=own)
     return {(r.new or r.old).id: r for r in found.rules if r.differs}  # type: ignore[union-attr]
 
 
@@ -143,3 +145,36 @@ def test_another_school_is_refused(tmp_path: Path) -> None:
     for old, new in ((LIBRARY, other), (other, LIBRARY)):
         with pytest.raises(UsageError, match="never run on another's records"):
             replay(old, new)
+
+
+def test_the_school_s_own_settings_hold_in_both_versions(tmp_path: Path) -> None:
+    settings = tmp_path / "own.yaml"
+    shorter = copied(LIBRARY, tmp_path / "shorter", ("policy.yaml", "value: 14", "value: 9"))
+    settings.write_text("policy: library\nparameters: {loan_days: 20}\n", encoding="utf-8")
+    assert replay(LIBRARY, shorter, settings) == {}
+    settings.write_text(
+        "waivers:\n"
+        "  - {waiver: W, rule: lending.1, subject: {loan: L3}, reason: Ill, approved_by: A,"
+        " starts: 2021-05-01, expires: 2021-07-21}\n",
+        encoding="utf-8",
+    )
+    found = replay(LIBRARY, shorter, settings)["lending.1"]
+    assert [(f.subject["loan"], f.outcome) for f in found.gained] == [("L1", "breach"), ("L3", "excused")]
+
+
+def test_settings_may_name_what_only_one_version_has(tmp_path: Path) -> None:
+    settings = tmp_path / "own.yaml"
+    settings.write_text("parameters: {loan_days: 9}\n", encoding="utf-8")
+    renamed = copied(
+        LIBRARY,
+        tmp_path / "renamed",
+        ("policy.yaml", "  loan_days:\n", "  days_lent:\n"),
+        ("policy.yaml", "days: $loan_days", "days: $days_lent"),
+        ("rooms.yaml", "thick_loan, loan_days]", "thick_loan, days_lent]"),
+    )
+    for old, new, kept in ((LIBRARY, renamed, "lost"), (renamed, LIBRARY, "gained")):
+        found = replay(old, new, settings)["lending.1"]
+        assert [f.subject["loan"] for f in getattr(found, kept)] == ["L1", "L3"]
+    settings.write_text("parameters: {lone_days: 9}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="no parameter `lone_days`"):
+        replay(LIBRARY, renamed, settings)

@@ -175,3 +175,33 @@ def test_results_of_two_policies(command: Command, result: Path) -> None:
     ran = command("compare", result, other)
     assert ran.code == 2
     assert "the results are of two policies" in ran.err
+
+
+SETTINGS = """\
+waivers:
+  - waiver: W1
+    clause: review.1
+    reason: The head of year is new.
+    approved_by: the chair of governors
+    starts: 2021-04-19
+    expires: {expires}
+"""
+
+
+def test_waivers_are_compared(command: Command, result: Path, text_snapshot: SnapshotAssertion) -> None:
+    sheets, own = result.parent / "sheets", result.parent / "own.yaml"
+    results = []
+    for expires in ("2021-07-21", "2021-05-01"):
+        own.write_text(SETTINGS.format(expires=expires), encoding="utf-8")
+        results.append(result.parent / f"{expires}.json")
+        judged(command, sheets, results[-1], "--settings", str(own))
+    until_july, until_may = results
+    ran = command("compare", until_july, until_may)
+    assert ran.code == 1
+    assert ran.out == text_snapshot
+    for old, new, kind in ((result, until_july, "new"), (until_july, result, "gone")):
+        ran = command("compare", old, new, "--format", "json")
+        found = json.loads(ran.out)
+        assert [w["id"] for w in found["waivers"][kind]] == ["W1"]
+        assert found["summary"]["waivers"] == ran.code == 1
+    assert command("compare", until_july, until_july).code == 0

@@ -8,6 +8,7 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import clingo
@@ -68,6 +69,7 @@ def facts(term: dict[str, list[dict[str, Any]]]) -> str:
 
 def main() -> None:
     term = json.loads((Path(sys.argv[1]) / "term.json").read_text(encoding="utf-8"))
+    began = perf_counter()
     control = clingo.Control(["--warn=none"])
     control.add("base", [], RULES + facts(term))
     control.ground([("base", [])])
@@ -79,6 +81,7 @@ def main() -> None:
             found.append((rule, f"{first}|{second}" if second else first))
 
     control.solve(on_model=take)
+    print(perf_counter() - began, file=sys.stderr)
     sys.stdout.write("".join(f"{rule}\t{key}\n" for rule, key in sorted(found)))
 
 

@@ -7,6 +7,7 @@ comes later that should have prevented it.
 import json
 import sys
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import clips
@@ -71,6 +72,7 @@ def main() -> None:
     term: dict[str, list[dict[str, Any]]] = json.loads(
         (Path(sys.argv[1]) / "term.json").read_text(encoding="utf-8")
     )
+    began = perf_counter()
     env = clips.Environment()
     for line in TEMPLATES.strip().splitlines():
         env.build(line)
@@ -111,6 +113,7 @@ def main() -> None:
         put("mentor", id=m["id"])
     env.run()
     found = sorted({(f["rule"], f["key"]) for f in env.facts() if f.template.name == "finding"})
+    print(perf_counter() - began, file=sys.stderr)
     sys.stdout.write("".join(f"{rule}\t{key}\n" for rule, key in found))
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from time import perf_counter
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ def main() -> None:
     deployments, lessons, classes = read("deployments"), read("lessons"), read("classes")
     sheets, logs, waivers = read("planning_sheets"), read("lesson_logs"), read("waivers")
     training, mentors, staff, covers = read("training"), read("mentors"), read("staff"), read("covers")
+    began = perf_counter()
     found: list[tuple[str, str]] = []
 
     def pairs(rule: str, rows: pd.DataFrame) -> None:
@@ -60,6 +62,7 @@ def main() -> None:
                 ahead += managers.get(manager, ())
         if above.isdisjoint(sendcos):
             found.append(("R6", mentor))
+    print(perf_counter() - began, file=sys.stderr)
     sys.stdout.write("".join(f"{rule}\t{key}\n" for rule, key in sorted(found)))
 
 

@@ -7,6 +7,7 @@ R6 walks the graph with graph.reachable. An error comes back as a string.
 import json
 import sys
 from pathlib import Path
+from time import perf_counter
 
 import regopy
 
@@ -86,7 +87,9 @@ def main() -> None:
     rego = regopy.Interpreter()
     rego.add_module("six", RULES)
     rego.set_input_term((Path(sys.argv[1]) / "term.json").read_text(encoding="utf-8"))
+    began = perf_counter()
     found = json.loads(str(rego.query("data.six.findings")))["expressions"][0]
+    print(perf_counter() - began, file=sys.stderr)
     sys.stdout.write("".join(f"{rule}\t{key}\n" for rule, key in sorted(map(tuple, found))))
 
 

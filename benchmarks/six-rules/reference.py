@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
@@ -119,7 +120,10 @@ def by_id(rows: list[Row]) -> dict[str, Row]:
 
 def main() -> None:
     term: Term = json.loads((Path(sys.argv[1]) / "term.json").read_text(encoding="utf-8"))
-    for rule, key in sorted(evaluate(term)):
+    began = perf_counter()
+    found = sorted(evaluate(term))
+    print(perf_counter() - began, file=sys.stderr)
+    for rule, key in found:
         print(rule, key, sep="\t")
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from policycheck.findings import Finding
     from policycheck.run import Result, run
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Finding",
     "PolicyError",

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from policycheck import __version__
 from policycheck.commands.attest import attest
 from policycheck.commands.compare import compare
 from policycheck.commands.coverage import coverage
@@ -36,9 +37,7 @@ app = typer.Typer(
 
 def version_wanted(wanted: bool) -> None:
     if wanted:
-        from policycheck.report.json_form import program_version
-
-        typer.echo(f"policycheck {program_version()}")
+        typer.echo(f"policycheck {__version__}")
         raise typer.Exit()
 
 

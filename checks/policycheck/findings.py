@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 
+from msgspec import Struct, field
+from msgspec.structs import fields, replace
 from policycheck_engine import Value
 from policycheck_engine.norms import Judged, Judgement, Norm
 
@@ -30,8 +31,7 @@ LOUDEST_FIRST: tuple[Outcome, ...] = (
 RECORDS_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPlace:
+class RecordPlace(Struct, frozen=True):
     """A record that a finding rests on: where it stands in which source."""
 
     relation: str
@@ -40,8 +40,7 @@ class RecordPlace:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """A signed answer that counts: the key of the attestation, who signed in which role, and the day."""
 
     id: str
@@ -54,8 +53,7 @@ class Signature:
         return f"{self.by} ({self.role.replace('_', ' ')}, {moment(self.on)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One outcome that is neither met nor not applicable.
 
     `cases` counts the cases of the subject by outcome; `missing` names what an undecided one lacks.
@@ -80,8 +78,7 @@ class Finding:
     order: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleResult:
+class RuleResult(Struct, frozen=True):
     """What came of one rule: the subjects and the cases it applied to, by outcome."""
 
     id: str
@@ -141,7 +138,7 @@ def signatures(judged: Judged) -> list[Signature]:
 def answers_in_words(signed: Iterable[Signature]) -> list[str]:
     """Who gave each answer: "yes by T04 (teacher, 15 July 2021)"."""
     return [
-        f"{answer.replace('_', ' ')} by {listed(map(str, those))}"
+        f"{answer.replace('_', ' ')} by {listed([str(s) for s in those])}"
         for answer, those in groupby(signed, key=lambda s: s.answer)
     ]
 
@@ -250,11 +247,11 @@ class _Maker:
         shown = [] if judged.outcome == "undecided" else judged.shown
         attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
         for row in [judged.subject, *shown, *judged.decisive, *attestations]:
-            for name, value in row.items():
-                if name not in links or value is None:
+            for name in row:
+                if name not in links:
                     continue
                 relation, rows = links[name]
-                index = rows.get(value)
+                index = rows.get(row[name])
                 if index is not None and (relation, index) not in seen:
                     seen.add((relation, index))
                     yield relation, index

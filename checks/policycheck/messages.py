@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,26 +14,29 @@ from policycheck_engine.values import NEVER, NEVER_DATE
 
 TIME = re.compile(r"\d\d:\d\d:\d\d")
 
+COUNTS = frozenset({"cases", "failed"})
+"""What a message can tell of any subject: how many cases it has, and how many of them fail."""
+
 LISTED = 3
 """How many values of one variable a sentence lists before it counts the rest."""
 
 
 def written(text: str, judged: Judged, constants: Mapping[str, Any]) -> str:
     """The message of a finding."""
-    rows = judged.shown or judged.decisive
-    return filled(text, rows or [judged.subject], {**constants, **counts(judged)})
+    rows = judged.shown or judged.decisive or [judged.subject]
+    if COUNTS.isdisjoint(name for _, name in pieces(text)):
+        return filled(text, rows, constants)
+    counts = {"cases": sum(judged.cases.values()), "failed": len(judged.decisive)}
+    return filled(text, rows, {**constants, **counts})
 
 
-def counts(judged: Judged) -> dict[str, Value]:
-    """How many cases the subject has, and how many of them fail."""
-    return {"cases": sum(judged.cases.values()), "failed": len(judged.decisive)}
-
-
-def filled(text: str, rows: Iterable[Mapping[str, Value]], constants: Mapping[str, Any]) -> str:
+def filled(text: str, rows: Sequence[Mapping[str, Value]], constants: Mapping[str, Any]) -> str:
     """The text with its names replaced by their values in these rows."""
-    rows = list(rows)
+    parts = pieces(text)
+    if len(parts) == 1 and parts[0][1] is None:
+        return parts[0][0]
     out = []
-    for literal, name in pieces(text):
+    for literal, name in parts:
         out.append(literal)
         if name is not None:
             values = (
@@ -58,16 +61,19 @@ def as_list(value: Any) -> list[Value]:
 
 def bounded(row: Mapping[str, Value], name: str) -> Value:
     """A value, or the bounds it lies between."""
-    upper = row.get(name + ">", row[name])
-    if upper == row[name]:
-        return row[name]
-    low = "?" if row[name] is None else shown(row[name])
+    value = row[name]
+    upper = row.get(name + ">", value)
+    if upper == value:
+        return value
+    low = "?" if value is None else shown(value)
     high = "?" if upper is None else shown(upper)
     return f"between {low} and {high}"
 
 
-def listed(values: Iterable[Value]) -> str:
+def listed(values: Sequence[Value]) -> str:
     """The different values as a list in a sentence."""
+    if len(values) == 1:
+        return shown(values[0])
     texts = list(dict.fromkeys(map(shown, values)))
     if len(texts) == 1:
         return texts[0]
@@ -84,17 +90,15 @@ MONTHS = (
 
 def shown(value: Value) -> str:
     """A value in a sentence."""
+    if isinstance(value, str):
+        return moment(value) if value else "nobody"
     if value is None:
         return "(not recorded)"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}" if value != int(value) else str(int(value))
-    if isinstance(value, int):
-        return "none" if value == NONE["int"] else str(value)
-    if value == "":
-        return "nobody"
-    return moment(value)
+    return "none" if value == NONE["int"] else str(value)
 
 
 def moment(text: str) -> str:

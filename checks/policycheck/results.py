@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ Form = Mapping[str, Any]
 COMPARISON = "policycheck/comparison/1"
 LOOKED_AT = ("outcome", "severity", "binds", "message", "notes", "missing", "cases", "remedy")
 """What of a finding can differ while it is the same finding; wording counts as well."""
+WAIVED = ("status", "to", "subject", "approved_by", "reason", "starts", "expires")
+"""What of a waiver or an exception can differ while it is the same one."""
 
 
 def read_result(file: Path) -> Form:
@@ -145,6 +147,7 @@ def compared(old: Form, new: Form) -> dict[str, Any]:
             unchanged += 1
     made = [f for k, f in after.items() if k not in before]
     gone = [f for k, f in before.items() if k not in after]
+    waivers = waivers_compared(old["waivers"], new["waivers"])
     return {
         "form": COMPARISON,
         "old": side(old),
@@ -154,6 +157,7 @@ def compared(old: Form, new: Form) -> dict[str, Any]:
             "resolved": len(gone),
             "changed": len(changed),
             "unchanged": unchanged,
+            "waivers": sum(map(len, waivers.values())),
             "outcomes": {
                 name: {"old": old["summary"]["outcomes"][name], "new": count}
                 for name, count in new["summary"]["outcomes"].items()
@@ -162,6 +166,19 @@ def compared(old: Form, new: Form) -> dict[str, Any]:
         "new_findings": made,
         "resolved": gone,
         "changed": changed,
+        "waivers": waivers,
+    }
+
+
+def waivers_compared(old: Sequence[Form], new: Sequence[Form]) -> dict[str, list[Any]]:
+    """The waivers and exceptions that only one of two results has, and those that differ."""
+    before, after = ({(e["kind"], e["relation"], e["id"]): e for e in entries} for entries in (old, new))
+    pairs = [(before[key], entry) for key, entry in after.items() if key in before]
+    differing = [(a, b, [k for k in WAIVED if a[k] != b[k]]) for a, b in pairs]
+    return {
+        "new": [entry for key, entry in after.items() if key not in before],
+        "gone": [entry for key, entry in before.items() if key not in after],
+        "changed": [{"old": a, "new": b, "differs": differs} for a, b, differs in differing if differs],
     }
 
 

@@ -188,12 +188,17 @@ def run(
 
 @no_collection()
 def judged(
-    records: Prepared, asked: Asked, own: SettingsFile | None = None, progress: Progress = lambda stage: None
+    records: Prepared,
+    asked: Asked,
+    own: SettingsFile | None = None,
+    progress: Progress = lambda stage: None,
+    beside: Sequence[Policy] = (),
 ) -> Result:
-    """The result of records that are prepared, with the school's own settings if it has any."""
+    """The result of records that are prepared, with the school's own settings if it has any. These may name
+    what only versions `beside` have."""
     tables, info, policies, current = records.tables, records.info, records.policies, records.current
     chosen = chosen_rules(current, asked.sections, asked.only)
-    set_ = settings_for(own, [p for p, _, _ in policies]) if own else NOTHING_SET
+    set_ = settings_for(own, [*beside, *(p for p, _, _ in policies)]) if own else NOTHING_SET
     overridden = {**set_.parameters, **checked_parameters(current, asked.parameters)}
     ready = [
         ready_version(version, tables, Setting(info.as_of, overridden, first, until), chosen, current)

@@ -63,7 +63,8 @@ def read_settings(file: Path) -> SettingsFile:
 
 
 def settings_for(file: SettingsFile, policies: Sequence[Policy]) -> Settings:
-    """The settings in a file for these versions of a policy, the newest one last.
+    """The settings in a file for these versions of a policy, of which the last one judges. What only another
+    has can be named, and changes nothing.
 
     Raises SettingsError with all that is wrong in the file.
     """
@@ -84,6 +85,7 @@ class _Reader:
         self.current, self.problems = policies[-1], problems
         self.rules: dict[str, RuleText] = {r.id: r for p in policies for r in p.rules.values()}
         self.clauses = {c.id for p in policies for c in p.clauses()}
+        self.parameters_of_all = {name for p in policies for name in p.parameters}
         self.ids: set[str] = set()
 
     def policy(self) -> None:
@@ -100,10 +102,12 @@ class _Reader:
             place = self.root / "parameters" / name
             if value is None or isinstance(value, Mapping):
                 continue
-            if name not in self.current.parameters:
+            if name not in self.parameters_of_all:
                 message = f"`{self.current.id}` has no parameter `{name}`"
-                hint = nearest(name, self.current.parameters)
+                hint = nearest(name, self.parameters_of_all)
                 self.problems.append(place.problem("no-parameter", message, hint, key=True))
+                continue
+            if name not in self.current.parameters:
                 continue
             try:
                 found[name] = fitting(self.current, name, value)

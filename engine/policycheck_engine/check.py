@@ -138,7 +138,8 @@ def unsafe(program: Program) -> Iterator[Problem]:
 def circular_values(body: Body, known: set[str], origin: object) -> Iterator[Problem]:
     """Variables that get their values from each other, so that none comes first."""
     try:
-        arranged(body, known)
+        if any(computes(literal) for literal in body):
+            arranged(body, known)
     except ValueError as stuck:
         yield Problem(
             "circular-value",
@@ -149,6 +150,13 @@ def circular_values(body: Body, known: set[str], origin: object) -> Iterator[Pro
     for literal in body:
         for inner in nested(literal):
             yield from circular_values(inner, binds(body, known), origin)
+
+
+def computes(literal: Literal) -> bool:
+    """Whether a literal gives variables values that it makes of others."""
+    return isinstance(literal, Bind | Aggregate) or (
+        isinstance(literal, Atom) and any(isinstance(term, Call) for _, term in literal.args)
+    )
 
 
 def binds(body: Body, outer: set[str]) -> set[str]:
@@ -243,8 +251,9 @@ def scope_of(body: Body, outer: Scope, look_up: LookUp) -> Scope:
                 column = look_up(literal.relation, name)
                 if isinstance(term, Var) and column is not None:
                     scope[term.name] = _met(scope.get(term.name), column)
-    for _ in body:
-        for literal in body:
+    makers = [x for x in body if isinstance(x, Aggregate | Bind)]
+    for _ in makers:
+        for literal in makers:
             if isinstance(literal, Bind) and literal.var.name not in scope:
                 column = column_of(literal.term, scope)
                 if column is not None:
@@ -261,7 +270,7 @@ def _column(relation: Relation, name: str) -> Column:
 
 
 def _met(old: Column | None, new: Column) -> Column:
-    if old is None:
+    if old is None or old == new:
         return new
     return replace(
         old,

@@ -8,7 +8,7 @@ where the facts have unknowns, and only what is certain is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache
@@ -73,7 +73,7 @@ class Judged:
 
     subject: dict[str, Value]
     outcome: Verdict
-    cases: Counter[Verdict]
+    cases: Mapping[Verdict, int]
     decisive: list[dict[str, Value]] = field(default_factory=list)
     shown: list[dict[str, Value]] = field(default_factory=list)
     minor: bool = False
@@ -193,7 +193,7 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
         cases["met"] = len(met)
     subjects = [
         maker.subject(key, failing[key], holding.get(key, 0), vague.get(key, 0))
-        for key in sorted(failing, key=in_order)
+        for key in sorted_rows(failing)
     ]
     accepted = sum(len(s.accepted) for s in subjects)
     if accepted:
@@ -218,9 +218,16 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
     return tuple((value is None, str(value)) for value in row)
 
 
+def sorted_rows(rows: Iterable[Row]) -> list[Row]:
+    """Rows by `in_order`; those of texts alone are in that order by themselves."""
+    rows = list(rows)
+    plain = all(type(value) is str for row in rows for value in row)
+    return sorted(rows) if plain else sorted(rows, key=in_order)
+
+
 def in_line(rows: Sequence[Row]) -> Sequence[Row]:
     """Rows in order."""
-    return rows if len(rows) < 2 else sorted(rows, key=in_order)
+    return rows if len(rows) < 2 else sorted_rows(rows)
 
 
 class _Judge:
@@ -246,6 +253,13 @@ class _Judge:
         self.pending, self.excused = reading(norm.pending), reading(norm.excused)
         self.explained, self.minor = reading(norm.explained), reading(norm.minor)
         self.unanswered = reading(norm.unanswered)
+        milder: list[tuple[Verdict, str | None, _Reading]] = [
+            ("pending", norm.pending, self.pending),
+            ("excused", norm.excused, self.excused),
+            ("explained", norm.explained, self.explained),
+        ]
+        self.milder = [(verdict, rows) for verdict, name, rows in milder if name]
+        self.by_cases = norm.share is not None or bool(norm.allow)
         self.notes = [reading(name) for name in norm.notes]
 
     def others(self) -> set[Row]:
@@ -259,14 +273,9 @@ class _Judge:
         some fillings of the unknowns, and not there in others."""
         if not self.fails.may(row):
             return "met" if row in self.certain else "undecided"
-        if row not in self.fails.sure or self.unanswered.may(row):
+        if row not in self.fails.sure or (self.norm.unanswered and self.unanswered.may(row)):
             return "undecided"
-        milder: tuple[tuple[Verdict, _Reading], ...] = (
-            ("pending", self.pending),
-            ("excused", self.excused),
-            ("explained", self.explained),
-        )
-        for verdict, reading in milder:
+        for verdict, reading in self.milder:
             if row in reading.sure:
                 return verdict
             if reading.may(row):
@@ -286,9 +295,9 @@ class _Judge:
             outcome = self.outcome([(r, "excused" if r in covered else v) for r, v in cases], met, vague)
             accepted = in_line([r for r, v in cases if r in covered and v == "breach"])
             cases = [(r, "excused" if r in covered and v == "breach" else v) for r, v in cases]
-        counts: Counter[Verdict] = Counter()
+        counts: dict[Verdict, int] = {}
         for _, verdict in cases:
-            counts[verdict] += 1
+            counts[verdict] = counts.get(verdict, 0) + 1
         if met:
             counts["met"] = met
         result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
@@ -296,7 +305,11 @@ class _Judge:
             return result
         result.accepted = [self.named(row) for row in accepted]
         decisive = in_line([row for row, verdict in cases if verdict == outcome])
-        source = {"excused": self.excused, "explained": self.explained}.get(outcome, self.fails)
+        source = self.fails
+        if outcome == "excused":
+            source = self.excused
+        elif outcome == "explained":
+            source = self.explained
         for row in decisive:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
@@ -309,7 +322,7 @@ class _Judge:
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
         """What comes of these cases, and of others that are met."""
-        if len(cases) == 1 and not met and not vague and self.norm.share is None and not self.norm.allow:
+        if len(cases) == 1 and not met and not vague and not self.by_cases:
             return cases[0][1]
         counts: Counter[Verdict] = Counter([verdict for _, verdict in cases])
         unclear: Counter[Verdict] = Counter([verdict for row, verdict in cases if None in row])

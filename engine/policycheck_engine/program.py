@@ -10,7 +10,7 @@ possible one does. Programs as written have sure literals only; `readings` makes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
@@ -275,8 +275,22 @@ def walk(body: Body) -> Iterator[Literal]:
 
 def names_in(body: Body) -> set[str]:
     """The names of all variables that occur in a body, nested ones too."""
-    found = {v.name for literal in walk(body) for term in terms(literal) for v in variables(term)}
-    for literal in walk(body):
+    found: set[str] = set()
+    for literal in body:
+        if isinstance(literal, Atom):
+            _add_names((term for _, term in literal.args), found)
+            continue
+        _add_names(terms(literal), found)
         if isinstance(literal, Aggregate):
-            found |= {v.name for term in taken(literal) for v in variables(term)}
+            _add_names(taken(literal), found)
+        for inner in nested(literal):
+            found |= names_in(inner)
     return found
+
+
+def _add_names(some: Iterable[Term], found: set[str]) -> None:
+    for term in some:
+        if isinstance(term, Var):
+            found.add(term.name)
+        elif isinstance(term, Call):
+            _add_names(term.args, found)

@@ -206,10 +206,10 @@ class _Maker:
                 scope[name] = Kind(unknown=not sure and all(k.unknown or k.bounds for k in kinds))
             else:
                 scope[name] = kinds[0]
-        made = {x.into.name for x in body if isinstance(x, Aggregate)}
-        made |= {x.var.name for x in body if isinstance(x, Bind)}
-        for _ in body:
-            for literal in body:
+        makers = [x for x in body if isinstance(x, Aggregate | Bind)]
+        made = {x.into.name if isinstance(x, Aggregate) else x.var.name for x in makers}
+        for _ in makers:
+            for literal in makers:
                 if isinstance(literal, Aggregate):
                     waiting = (names_in((literal,)) & made) - {literal.into.name} - set(scope)
                     if not waiting and literal.into.name not in places and literal.into.name not in outer:
@@ -435,6 +435,10 @@ class _Maker:
         yield self.bounded_aggregate(literal, scope, "high", high(into))
         if valued:
             bodies = [literal.body, literal.against] if literal.against else [literal.body]
+            if sure and literal.kind == "share" and literal.weight is not None:
+                # of nothing but zeros there is no share
+                some = Compare(">", literal.weight, Const(0))
+                bodies = [(*body, some) for body in bodies]
             yield Either(tuple(self.inner(body, scope, sure) for body in bodies))
 
     def bounded_aggregate(self, literal: Aggregate, scope: Scope, side: Bound, into: str) -> Aggregate:

@@ -27,7 +27,7 @@ def compare(
         Difference, typer.Option(help="Exit code 1 for any difference, or for new findings alone.")
     ] = Difference.any,
 ) -> int:
-    """Compare two results: which findings are new, which are resolved, which changed."""
+    """Compare two results: which findings are new, resolved or changed, and which waivers are."""
     from policycheck.report.comparison import comparison_as_text
     from policycheck.report.json_text import indented
     from policycheck.results import compared, read_result
@@ -36,5 +36,5 @@ def compare(
     json_text = indented(form)
     write(json_text if format is Format.json else comparison_as_text(form), output)
     counts = form["summary"]
-    counted = ("new",) if fail_on is Difference.new else ("new", "resolved", "changed")
+    counted = ("new",) if fail_on is Difference.new else ("new", "resolved", "changed", "waivers")
     return FOUND if any(counts[name] for name in counted) else 0

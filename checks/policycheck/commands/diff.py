@@ -41,6 +41,9 @@ def diff(
         list[Path] | None, typer.Option(help="A past term, to be judged by both versions.")
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Judge the past terms up to this day only.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="The school's own file, with its parameters and waivers, for replays.")
+    ] = None,
     verdicts: Annotated[
         bool | None,
         typer.Option(
@@ -72,6 +75,8 @@ def diff(
 
     if as_of is not None and not replay:
         raise UsageError("`--as-of` says up to which day a past term is judged; give one with --replay")
+    if settings is not None and not replay:
+        raise UsageError("`--settings` says how past terms are judged; give one with --replay")
     if witnesses is not None and verdicts is False:
         raise UsageError("witnesses show verdicts; leave out --no-verdicts")
     if witnesses is not None and not witnesses.is_dir():
@@ -81,7 +86,13 @@ def diff(
         tell("reading")
         versions = [stack.enter_context(opened(given)) for given in (old, new)]
         found = review(
-            *versions, terms=replay or [], as_of=as_of, verdicts=verdicts, seconds=seconds, tell=tell
+            *versions,
+            terms=replay or [],
+            as_of=as_of,
+            settings=settings,
+            verdicts=verdicts,
+            seconds=seconds,
+            tell=tell,
         )
         form = review_as_json(found)
     if witnesses is not None:

@@ -33,9 +33,12 @@ class Command(TyperCommand):
     """A command whose `--cross-check` may come without the name of an engine."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The arguments, with `auto` where no engine is named."""
+        """The arguments, with `auto` where no engine is named. A word that is no path is meant as one."""
         for i, arg in enumerate(args):
-            if arg == "--cross-check" and (i + 1 == len(args) or args[i + 1] not in ENGINES):
+            if arg != "--cross-check":
+                continue
+            word = args[i + 1] if i + 1 < len(args) else ""
+            if word not in ENGINES and (not word.isalpha() or Path(word).exists()):
                 args = [*args[:i], "--cross-check=auto", *args[i + 1 :]]
         return super().parse_args(ctx, args)
 

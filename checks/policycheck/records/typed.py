@@ -17,7 +17,7 @@ from policycheck_engine import Type
 
 from policycheck.errors import shown_path
 from policycheck.records.model import Field, RecordModel, RelationModel
-from policycheck.records.read import Raw, RawTable, by_line, pointer
+from policycheck.records.read import READERS, Raw, RawTable, by_line, pointer, read_ndjson
 
 JSON_TYPE: dict[Type, Any] = {"int": int, "decimal": float, "bool": bool}
 """The type of a value as JSON has it; all others are texts."""
@@ -50,8 +50,8 @@ def of_file(path: Path, model: RecordModel) -> Raw | None:
 
 def of_folder(folder: Path, model: RecordModel) -> Raw | None:
     raw: Raw = {}
-    for file in sorted(f for f in folder.iterdir() if f.is_file()):
-        if file.suffix.lower() not in (".ndjson", ".jsonl") or file.stem not in model.relations:
+    for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in READERS and f.is_file()):
+        if READERS[file.suffix.lower()] is not read_ndjson or file.stem not in model.relations:
             return None
         relation = model.relations[file.stem]
         rows = lines_of(file.read_bytes(), row_type(relation, model))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policycheck.report.table import wrapped
+from policycheck.report.table import waiver_named, wrapped
 
 Form = Mapping[str, Any]
 
@@ -27,6 +27,8 @@ def comparison_as_text(form: Form) -> str:
         lines += ["", f"Changed ({len(form['changed']):,})", ""]
         for pair in form["changed"]:
             lines += changed(pair)
+    if counts["waivers"]:
+        lines += ["", f"Exceptions and waivers ({counts['waivers']:,})", "", *waivers(form["waivers"])]
     return "\n".join(lines) + "\n"
 
 
@@ -56,8 +58,26 @@ def changed(pair: Form) -> Iterator[str]:
             yield from wrapped(f"{name} is: {plain(new[name])}")
 
 
+def waivers(found: Form) -> Iterator[str]:
+    """The waivers and exceptions that came, went, or do something else."""
+    for entry in found["new"]:
+        yield f"  new  {waiver_named(entry)}: {entry['status']}"
+    for entry in found["gone"]:
+        yield f"  gone  {waiver_named(entry)}: was {entry['status']}"
+    for pair in found["changed"]:
+        yield f"  changed  {waiver_named(pair['new'])}"
+        if {"to", "subject"} & {*pair["differs"]}:
+            yield from wrapped(f"was: {waiver_named(pair['old'])}")
+        for name in pair["differs"]:
+            if name not in ("to", "subject"):
+                old, new = (plain(side[name]) for side in (pair["old"], pair["new"]))
+                yield from wrapped(f"{name.replace('_', ' ')}: {old} -> {new}")
+
+
 def plain(value: Any) -> str:
     """A part of a finding as text."""
+    if value is None:
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{n} {name}" for name, n in value.items()) or "none"
     if isinstance(value, list):

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from policycheck.report.json_form import counted, finding_as_json, program_version
+from policycheck import __version__
+from policycheck.report.json_form import counted, finding_as_json
 from policycheck.review.review import leanings
 from policycheck.run import digest
 
@@ -39,7 +40,7 @@ def review_as_json(review: Review) -> dict[str, Any]:
         "clauses": [clause_as_json(c, review) for c in changes.clauses],
         "remarks": list(changes.remarks),
         "replay": [replay_as_json(r) for r in review.replays],
-        "receipt": {"program": f"policycheck {program_version()}"},
+        "receipt": {"program": f"policycheck {__version__}"},
     }
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import is_nothing
 from policycheck_engine.values import NEVER_DATE
 
+from policycheck import __version__
 from policycheck.report.json_text import compact
 
 if TYPE_CHECKING:
@@ -23,16 +24,7 @@ if TYPE_CHECKING:
     from policycheck.run import Result
 
 FORM = "policycheck/findings/1"
-NESTED = (dict, list)
 OUTCOMES = ("met", "breach", "advice", "missed", "excused", "explained", "pending", "undecided")
-
-
-def program_version() -> str:
-    """The version of policycheck that is installed."""
-    try:
-        return version("policycheck")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def result_as_json(result: Result) -> dict[str, Any]:
@@ -94,7 +86,7 @@ def receipt_as_json(result: Result, form: Mapping[str, Any]) -> dict[str, Any]:
     """What went in, by hash, what was asked and by what it was judged, and a hash of what came out."""
     asked = result.asked
     return {
-        "program": f"policycheck {program_version()}",
+        "program": f"policycheck {__version__}",
         "engine": result.engine,
         **({"cross_checked": result.cross_checked} if result.cross_checked else {}),
         "asked": {
@@ -116,18 +108,24 @@ def judged_hash(form: Mapping[str, Any]) -> str:
     """SHA-256 of what was judged: of the form without its receipt, with sources by name and not by where
     they were, so that the same records in another folder give the same."""
 
-    def placed(value: Any) -> Any:
-        if isinstance(value, list):
-            return [placed(v) if isinstance(v, NESTED) else v for v in value]
-        out = {}
-        for key, inside in value.items():
-            if key == "source":
-                out[key] = inside.rpartition("/")[2]
-            elif key not in ("receipt", "sources"):
-                out[key] = placed(inside) if inside and isinstance(inside, NESTED) else inside
-        return out
+    @cache
+    def name(source: str | None) -> str | None:
+        return source and source.rpartition("/")[2]
 
-    return hashlib.sha256(compact(placed(form))).hexdigest()
+    def named(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**entry, "source": name(entry["source"])} for entry in entries]
+
+    records = {key: value for key, value in form["records"].items() if key != "sources"}
+    judged = {
+        **{key: value for key, value in form.items() if key != "receipt"},
+        "records": {**records, "left_out": named(records["left_out"])},
+        "findings": [
+            {**finding, "records": named(finding["records"])} if finding["records"] else finding
+            for finding in form["findings"]
+        ],
+        "waivers": named(form["waivers"]),
+    }
+    return hashlib.sha256(compact(judged)).hexdigest()
 
 
 def counted(outcomes: Mapping[str, int]) -> dict[str, int]:

@@ -8,8 +8,11 @@ from typing import Any
 
 import msgspec
 
-EXPONENT = re.compile(rb"[:\[,]-?\d[\d.]*e|[:\[,]-?0\.0000")
-"""A number, or what looks like one, that the two might write differently: very large, or very small."""
+ODD = (re.compile(rb"e(?<=\de)"), re.compile(rb"\.0000(?<=0\.0000)"))
+"""Where a number that the two might write differently goes on: one that is very large, or very small."""
+NUMBER = re.compile(rb"[:\[,]-?\d[\d.]*\Z")
+LONGEST = 32
+"""So many bytes of a number are looked at."""
 
 
 def indented(value: Any) -> str:
@@ -34,4 +37,6 @@ def encoded(value: Any, order: Any = None) -> bytes | None:
         data = msgspec.json.encode(value, order=order)
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
         return None
-    return None if EXPONENT.search(data) else data
+    places = (m for pattern in ODD for m in pattern.finditer(data))
+    odd = any(NUMBER.search(data, max(0, m.start() - LONGEST), m.end() - 1) for m in places)
+    return None if odd else data

@@ -124,10 +124,8 @@ def waivers(form: Form) -> list[str]:
 
 def one_waiver(entry: Form) -> Iterator[str]:
     """An exception or a waiver in a few lines."""
-    about = ", ".join(f"{name} {value}" for name, value in entry["subject"].items())
     yield ""
-    parts = [entry["kind"], entry["id"], entry["to"] and f"to {entry['to']}", about and f"({about})"]
-    yield f"  {entry['status']}  {' '.join(p for p in parts if p)}"
+    yield f"  {entry['status']}  {waiver_named(entry)}"
     by = f"Approved by {entry['approved_by'].strip() or 'nobody'}, {span_of(entry)}"
     yield from wrapped(f"{by}: {entry['reason'].strip() or 'no reason given'}")
     yield from wrapped(entry["says"])
@@ -135,6 +133,13 @@ def one_waiver(entry: Form) -> Iterator[str]:
         yield from wrapped(f"To do: {entry['to_do']}")
     where = f"{entry['relation']} {entry['id']} ({entry['at']})"
     yield from wrapped(f"See: {where if entry['relation'] else ':'.join((entry['source'], entry['at']))}")
+
+
+def waiver_named(entry: Form) -> str:
+    """What an exception or a waiver is to, and about whom."""
+    about = ", ".join(f"{name} {value}" for name, value in entry["subject"].items())
+    parts = [entry["kind"], entry["id"], entry["to"] and f"to {entry['to']}", about and f"({about})"]
+    return " ".join(p for p in parts if p)
 
 
 def span_of(entry: Form) -> str:

@@ -23,6 +23,7 @@ from policycheck.run import (
     prepared,
     refuse_other_school,
 )
+from policycheck.settings import SettingsFile
 
 STEPS, STEPS_TWICE = 7, 10
 """The stages of a replay: of records that are read once, and twice."""
@@ -58,9 +59,15 @@ class Replay:
 
 
 def replayed(
-    changes: Changes, path: Path, *, as_of: str | None = None, tell: Callable[..., None] = lambda *told: None
+    changes: Changes,
+    path: Path,
+    *,
+    as_of: str | None = None,
+    settings: SettingsFile | None = None,
+    tell: Callable[..., None] = lambda *told: None,
 ) -> Replay:
-    """Judge a term by both versions; `as_of` as in `run`. `tell` is told each stage, and how far that is.
+    """Judge a term by both versions; `as_of` and `settings` as in `run`: they may name what either version
+    has. `tell` is told each stage, and how far that is.
 
     Raises PolicycheckError as `run` does, when the records are another school's, for one.
     """
@@ -79,7 +86,8 @@ def replayed(
     else:
         earlier = prepared(path, changes.old, as_of=as_of, as_if_in_force=True, progress=step)
     asked = Asked(path.as_posix(), as_of=as_of)
-    before, after = judged(earlier, asked, progress=step), judged(records, asked, progress=step)
+    before = judged(earlier, asked, settings, step, beside=[changes.new])
+    after = judged(records, asked, settings, step, beside=[changes.old])
     return Replay(after.records, outcomes(before), outcomes(after), tuple(by_rule(changes, before, after)))
 
 

@@ -12,6 +12,7 @@ from policycheck.review.changes import Changes, RuleChange
 from policycheck.review.compare import compared
 from policycheck.review.replay import Replay, replayed
 from policycheck.review.versions import Version
+from policycheck.settings import read_settings
 
 if TYPE_CHECKING:
     from policycheck.review.verdicts import Witness
@@ -61,13 +62,14 @@ def review(
     *,
     terms: Sequence[Path] = (),
     as_of: str | None = None,
+    settings: Path | None = None,
     verdicts: bool | None = None,
     seconds: float = SECONDS,
     tell: Tell = lambda stage, done=0, total=0: None,
 ) -> Review:
     """Compare two versions of a policy.
 
-    terms     past terms, to be judged by both; `as_of` as in `run`
+    terms     past terms, to be judged by both; `as_of` and `settings` as in `run`
     verdicts  whether to look for one on each rule that can judge otherwise; None: when z3 is installed.
               Without z3, proofs and what lies near the examples still tell something
     seconds   what is spent on each of them at most
@@ -78,7 +80,8 @@ def review(
     tell("comparing")
     changes = compared(old.policy, new.policy)
     found = opinions(changes, verdicts, seconds, tell)
-    replays = tuple(replayed(changes, term, as_of=as_of, tell=tell) for term in terms)
+    own = None if settings is None else read_settings(settings)
+    replays = tuple(replayed(changes, term, as_of=as_of, settings=own, tell=tell) for term in terms)
     return Review(old, new, changes, found, replays)
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from policycheck_engine import nearest
 
+from policycheck import __version__
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
 from policycheck.policy.find import Pack, find_pack
 from policycheck.policy.load import model_of
 from policycheck.records.check import check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import read_records
-from policycheck.report.json_form import judged_hash, program_version
+from policycheck.report.json_form import judged_hash
 from policycheck.report.json_text import indented
 from policycheck.run import records_info, rules_digest, run, versions_in_force
 from policycheck.trust.folder import School
@@ -147,7 +148,7 @@ def still_holds(file: Path, school: School, options: Options) -> Form | None:
         form = json.loads(file.read_bytes())
         receipt = form["receipt"]
         if (
-            receipt["program"] == f"policycheck {program_version()}"
+            receipt["program"] == f"policycheck {__version__}"
             and receipt["asked"] == json.loads(json.dumps(options.asked(school)))
             and options.engine in ("auto", receipt["engine"])
             and options.checked_by(receipt.get("cross_checked"))

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from policycheck.report.json_form import OUTCOMES, counted, program_version
+from policycheck import __version__
+from policycheck.report.json_form import OUTCOMES, counted
 from policycheck.trust.school import Form, Judged, problem
 
 FORM = "policycheck/trust/1"
@@ -150,7 +151,7 @@ class Summary:
             "policies": [policy_as_json(key, p) for key, p in policies],
             "schools": [self.schools[name] for name in sorted(self.schools)],
             "failed": [self.failed[name] for name in sorted(self.failed)],
-            "receipt": {"program": f"policycheck {program_version()}"},
+            "receipt": {"program": f"policycheck {__version__}"},
         }
 
 

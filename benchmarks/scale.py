@@ -1,11 +1,9 @@
-"""The pages of the benchmark of many schools: what was measured, and what is reckoned from it."""
+"""What a trust, an authority and a country need, reckoned from what schools cost: a part of docs/scale.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from processes import Figures, table
 
-MARK = "made by benchmarks/trust.py"
 ROWS_OF_ENGLAND = 400_000_000
 SCHOOLS_OF_ENGLAND = 24_453
 PLACES = (
@@ -15,84 +13,6 @@ PLACES = (
 )
 CORES = (2, 16, 128)
 KINDS = {"primary": "Holy Cross", "small": "Woodlands, cut down", "whole": "Woodlands"}
-Figures = dict[str, Any]
-
-
-def page(figures: Figures) -> str:
-    """benchmarks/trust.md."""
-    one, many = figures["one"]["small"], figures["many"]
-    lines = [
-        "# Many schools beside one",
-        "",
-        f"Median of {figures['runs']} runs on {figures['day']}: {figures['machine']}.",
-        "Made by `python benchmarks/trust.py`, which makes the schools as well: the shipped Woodlands term",
-        "cut down, each with other lessons. Memory is that of all processes together. What is made ready of",
-        "the policy is in the cache, unless the line says otherwise; each pattern of gaps has its entry.",
-        "",
-        *table(
-            ["", "schools", "wall s", "CPU s", "peak MB", "schools' time over wall", "peak over one's"],
-            [
-                many_row("`policycheck run` of one school", 1, one, one),
-                many_row("of one school, nothing in the cache", 1, one["cold"], one),
-                *(many_row("of a folder, `--jobs 2`", int(n), f, one) for n, f in many.items()),
-                many_row("of a folder, `--jobs 2`, nothing in the cache (one run)", 50, figures["cold"], one),
-                many_row("of a folder, `--jobs 1` (one run)", 50, figures["one_process"], one),
-                many_row("of files that hold all schools, `--jobs 2`", 50, figures["mixed"], one),
-                many_row("again, when nothing has changed", 50, figures["again"], one),
-                *(
-                    [many_row("on Spark, two executors (one run)", 10, figures["spark"], one)]
-                    if figures["spark"]
-                    else []
-                ),
-            ],
-        ),
-        "",
-        "The sixth column is the time that the schools would take one after the other, each by itself,",
-        "over the time that they took together: with two cores and no losses it would be 2. It can be more,",
-        "since a process that judges several schools starts once.",
-        "",
-        *targets(figures),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def many_row(name: str, schools: int, f: Figures, one: Figures) -> list[str]:
-    """One measurement."""
-    return [
-        name,
-        str(schools),
-        f"{f['wall']:.1f}",
-        f"{f['cpu']:.1f}",
-        f"{f['peak']:.0f}",
-        f"{schools * one['wall'] / f['wall']:.2f}",
-        f"{f['peak'] / one['peak']:.1f}",
-    ]
-
-
-def targets(figures: Figures) -> list[str]:
-    """What was aimed at, and whether it was reached."""
-    one, fifty = figures["one"]["small"], figures["many"]["50"]
-    faster, larger = 50 * one["wall"] / fifty["wall"], fifty["peak"] / one["peak"]
-    return table(
-        ["aimed at", "measured", ""],
-        [
-            [
-                "50 schools at least 1.7 times as fast as one after the other",
-                f"{faster:.2f}",
-                met(faster >= 1.7),
-            ],
-            ["at most three schools' memory, however many schools", f"{larger:.1f}", met(larger <= 3)],
-        ],
-    )
-
-
-def met(reached: bool) -> str:
-    return "reached" if reached else "not reached"
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table in Markdown."""
-    return [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
 
 
 def cost(figures: Figures) -> tuple[float, float]:
