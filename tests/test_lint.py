@@ -122,6 +122,11 @@ def test_rules_that_find_the_same_are_one_finding(tmp_path: Path) -> None:
     assert one.says == "rule `desk.2` finds just what `desk.1` finds"
 
 
+def test_what_is_asked_of_values_alone_can_contradict_too(tmp_path: Path) -> None:
+    pytest.importorskip("z3")
+    assert named(found_in(edited(tmp_path, "values alone"))) == {*FOUND.items()}
+
+
 def test_a_rule_that_yields_to_the_other_contradicts_it_no_more(tmp_path: Path) -> None:
     pytest.importorskip("z3")
     assert "never-both-met" not in codes(found_in(edited(tmp_path, "ranked")))

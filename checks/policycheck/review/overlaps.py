@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from policycheck_engine import Atom, Program, readings
+from policycheck_engine import Aggregate, Atom, Bind, Body, Compare, Either, Member, Not, Program, readings
 from policycheck_engine.breaches import APPLIES, BREACH, MET, judged
 from policycheck_engine.contain import contained
 from policycheck_engine.strata import reads
@@ -25,7 +25,7 @@ from policycheck.review.sides import Small
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What a rule reads of the records: `shape` of its subject; the relations that its cases need rows of,
-    those that its breaches need, those that its requirement reads, and all."""
+    those that its breaches need, those that its requirement is about, and all."""
 
     rule: str
     shape: tuple[object, ...]
@@ -59,17 +59,18 @@ def reach(bench: Bench, rule: str) -> Reach:
     side = bench.side(rule)
     program = judged(side.plain.program, side.norm)
     case = side.norm.case
-    asks = [
-        name
-        for r in program.heads[side.norm.fails]
-        for name, _, _ in reads(tuple(x for x in r.body if not (isinstance(x, Atom) and x.relation == case)))
-    ]
+    asked = []
+    for fails in program.heads[side.norm.fails]:
+        demand = tuple(x for x in fails.body if not (isinstance(x, Atom) and x.relation == case))
+        asked += [name for name, _, _ in reads(demand)]
+        if tests_alone(demand):
+            asked += [name for own in program.heads[case] for name, _, _ in reads(own.body)]
     return Reach(
         rule,
         side.shape,
         frozenset(needed_rows(program, case) - bench.fixed),
         frozenset(needed_rows(program, BREACH) - bench.fixed),
-        frozenset(base_relations(program, asks) - bench.fixed),
+        frozenset(base_relations(program, asked) - bench.fixed),
         frozenset(side.cone.relations),
     )
 
@@ -108,9 +109,9 @@ class _Pair:
             yield from (way for way in ways if way is not None)
 
     def implies(self, one: Reach, other: Reach) -> Overlap | None:
-        """Whether all that the one rule finds the other finds too. It does not when the other needs or asks
-        for records that the one never looks at, since those can be there or not."""
-        if not other.breach | other.asked <= one.every or self.told_apart(one.rule, other.rule):
+        """Whether all that the one rule finds the other finds too. It does not when a breach of the other
+        takes records that the one never looks at, since they need not be there."""
+        if not other.breach <= one.every or self.told_apart(one.rule, other.rule):
             return None
         if self.proved(one.rule, other.rule):
             return Overlap(one.rule, other.rule, True, WHATEVER, True, shown=self.example(one, other))
@@ -212,6 +213,17 @@ class _Pair:
     def second_meets(self, records: Small, engine: str) -> bool:
         one, two = (self.bench.judgement(r.rule, records, engine) for r in (self.first, self.second))
         return bool(every_subject(one) & {*two.met})
+
+
+def tests_alone(body: Body) -> bool:
+    """Whether a body, or one in it, is about values that it has from outside and reads nothing."""
+    inner = [x.body for x in body if isinstance(x, Not)]
+    inner += [branch for x in body if isinstance(x, Either) for branch in x.bodies]
+    if any(tests_alone(x) for x in inner):
+        return True
+    return any(isinstance(x, Compare | Member | Bind) for x in body) and not any(
+        isinstance(x, Atom | Aggregate) for x in body
+    )
 
 
 def base_relations(program: Program, names: Iterable[str]) -> set[str]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from policycheck_engine import Program, Relation, Row, readings
+from policycheck_engine.memory import Step, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Judged, Judgement, Norm, judge
 from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
@@ -58,12 +59,25 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
 
 @dataclass(slots=True)
 class Asked:
-    """A compiled rule with the part of the plain program that its norm needs."""
+    """A compiled rule with the part of the plain program that its norm needs, and that as steps of the
+    evaluator in memory, once they were taken."""
 
     compiled: Compiled
     split: Split
     program: Program
     wanted: list[str]
+    taken: list[Step] | None = None
+
+    def in_memory(self, rows: Mapping[str, list[Row]]) -> dict[str, set[Row]]:
+        """The facts of the wanted relations, by the evaluator in memory."""
+        with no_collection():
+            world = World(counted_by(self.program), rows)
+            taken = []
+            for step in self.taken or steps(self.program, self.wanted, world.guess):
+                world.take(step)
+                taken.append(step)
+            self.taken = taken
+            return world.only(self.wanted)
 
 
 class Side:
@@ -121,7 +135,10 @@ class Side:
         """What each rule's norm makes of the records."""
         asked = self.asked(records)
         rows = rows_by_relation(records.tables, asked.program.relations)
-        facts = evaluator(engine)(asked.program, rows, asked.wanted)
+        if engine == "memory":
+            facts = asked.in_memory(rows)
+        else:
+            facts = evaluator(engine)(asked.program, rows, asked.wanted)
         outline = asked.split.outline(tuple(asked.wanted))
         return [judge(norm, outline, facts) for norm in asked.compiled.norms]
 
