@@ -150,8 +150,7 @@ class _Linter:
         for one in found:
             fits = [i for i, note in enumerate(notes) if self.accepts(note, one)]
             used.update(fits)
-            told = one.open and one.code == "never-breached"
-            out.append(replace(one, accepted=notes[fits[0]].why if fits and not told else None))
+            out.append(replace(one, accepted=notes[fits[0]].why if fits else None))
         for i, note in enumerate(notes):
             if i not in used and (since or note.code != "words-only"):
                 out.append(self.stale(note))

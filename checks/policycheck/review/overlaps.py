@@ -76,12 +76,17 @@ def reach(bench: Bench, rule: str) -> Reach:
 
 
 def overlaps(bench: Bench, rules: Sequence[str], tell: Tell) -> Iterator[Overlap]:
-    """What there is to say of pairs of these rules, given in the order of the document."""
+    """What there is to say of pairs of these rules, given in the order of the document. A rule that finds just
+    what an earlier one finds is not looked at any further."""
     found = [reach(bench, rule) for rule in rules if not bench.policy.rules[rule].attested]
     pairs = [(a, b) for a, b in combinations(found, 2) if a.shape == b.shape and a.case & b.case]
+    same: set[str] = set()
     for i, (first, second) in enumerate(pairs):
         tell(i, len(pairs))
-        yield from _Pair(bench, first, second).found()
+        if same.isdisjoint((first.rule, second.rule)):
+            for overlap in _Pair(bench, first, second).found():
+                same |= {overlap.one} if overlap.both else set()
+                yield overlap
 
 
 class _Pair:
