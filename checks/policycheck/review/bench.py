@@ -18,6 +18,7 @@ from policycheck_engine.program import Rule, Var
 from policycheck.messages import moment
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.model import Policy
+from policycheck.review.proofs import base_with_gaps
 from policycheck.review.review import NO_Z3
 from policycheck.review.scenes import frame_relations, last_day_of_term, only, scene
 from policycheck.review.shrink import shrunk
@@ -173,12 +174,11 @@ class Bench:
     def scene(self) -> Records:
         return scene(self.policy, self.model.relations)
 
-    def program(self, *rules: str) -> Program:
-        """The checked program of one rule or two over records without gaps, with the relations of their norms
-        marked 0 and 1."""
-        compiled = compile_policy(
-            self.policy, plain_base(self.model), self.side(rules[0]).setting(None), set(rules)
-        )
+    def program(self, *rules: str, gaps: bool = False) -> Program:
+        """The checked program of one rule or two, with the relations of their norms marked 0 and 1; with
+        `gaps`, over records in which whatever may be unknown is."""
+        base = base_with_gaps(self.model) if gaps else plain_base(self.model)
+        compiled = compile_policy(self.policy, base, self.side(rules[0]).setting(None), set(rules))
         program = compiled.program
         norms = {norm.rule: norm for norm in compiled.norms}
         for mark, rule in enumerate(rules):
@@ -188,10 +188,10 @@ class Bench:
 
 class Search:
     """A search through all small records for some that show a thing of some rules. What is asked about is
-    derived by the program."""
+    derived by the program. With `gaps`, what may be unknown may be so."""
 
-    def __init__(self, bench: Bench, rules: Sequence[str], program: Program) -> None:
-        self.bench, self.rules, self.program = bench, rules, program
+    def __init__(self, bench: Bench, rules: Sequence[str], program: Program, gaps: bool = False) -> None:
+        self.bench, self.rules, self.program, self.gaps = bench, rules, program, gaps
         several = [widths(bench.side(rule).plain.program, bench.side(rule).norm) for rule in rules]
         self.widths = {n: max(w.get(n, 0) for w in several) for w in several for n in w}
 
@@ -200,7 +200,8 @@ class Search:
         from policycheck.review.formulas import Questions
 
         bench = self.bench
-        return Questions(bench.policy, bench.checks, bench.fields(self.rules), bench.scene, [self.program])
+        fields = bench.fields(self.rules)
+        return Questions(bench.policy, bench.checks, fields, bench.scene, [self.program], self.gaps)
 
     def look(self, *goals: Goal) -> list[Shown | Nothing]:
         """Records that show each goal: with ever more rows, and then with enough to count. It is over as soon

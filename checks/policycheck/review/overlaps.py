@@ -76,8 +76,8 @@ def reach(bench: Bench, rule: str) -> Reach:
 
 
 def overlaps(bench: Bench, rules: Sequence[str], tell: Tell) -> Iterator[Overlap]:
-    """What there is to say of pairs of these rules, given in the order of the document. A rule that finds just
-    what an earlier one finds is not looked at any further."""
+    """What there is to say of pairs of these rules, given in the order of the document. A rule that finds
+    just what an earlier one finds is not looked at any further."""
     found = [reach(bench, rule) for rule in rules if not bench.policy.rules[rule].attested]
     pairs = [(a, b) for a, b in combinations(found, 2) if a.shape == b.shape and a.case & b.case]
     same: set[str] = set()
@@ -114,25 +114,33 @@ class _Pair:
             yield from (way for way in ways if way is not None)
 
     def implies(self, one: Reach, other: Reach) -> Overlap | None:
-        """Whether all that the one rule finds the other finds too. It does not when a breach of the other
-        takes records that the one never looks at, since they need not be there."""
+        """Whether all that the one rule finds the other finds too, also where something is unknown. It does
+        not when a breach of the other takes records that the one never looks at, since they need not be
+        there."""
         if not other.breach <= one.every or self.told_apart(one.rule, other.rule):
             return None
         if self.proved(one.rule, other.rule):
             return Overlap(one.rule, other.rule, True, WHATEVER, True, shown=self.example(one, other))
         rules = [one.rule, other.rule]
-        program = readings(self.bench.program(*rules)).program
-
-        def apart(records: Small, engine: str) -> bool:
-            ones, others = (self.bench.failing(rule, records, engine) for rule in rules)
-            return bool(ones - others)
-
-        goal = Goal((program, f"{BREACH}0"), (program, f"{BREACH}1"), apart)
-        (found,) = Search(self.bench, rules, program).look(goal)
+        found = self.apart(rules, gaps=False)
+        if isinstance(found, Nothing) and not found.open:
+            found = self.apart(rules, gaps=True)
         if isinstance(found, Shown):
             return None
         shown = None if found.open else self.example(one, other)
         return Overlap(one.rule, other.rule, True, found.why, open=found.open, shown=shown)
+
+    def apart(self, rules: Sequence[str], gaps: bool) -> Shown | Nothing:
+        """Records in which the first of two rules finds what the second does not."""
+
+        def shows(records: Small, engine: str) -> bool:
+            ones, others = (self.bench.failing(rule, records, engine) for rule in rules)
+            return bool(ones - others)
+
+        program = readings(self.bench.program(*rules, gaps=gaps)).program
+        goal = Goal((program, f"{BREACH}0"), (program, f"{BREACH}1"), shows)
+        (found,) = Search(self.bench, rules, program, gaps).look(goal)
+        return found
 
     def told_apart(self, one: str, other: str) -> bool:
         """Whether some example of the one fails it and not the other, alone or with one of the other laid
