@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from policycheck.errors import UsageError
@@ -32,6 +33,16 @@ def copied(folder: Path, into: Path, *edits: tuple[str, str, str]) -> Path:
         assert text.count(find) == 1, f"{find!r} stands {text.count(find)} times in {name}"
         (into / name).write_text(text.replace(find, new), encoding="utf-8")
     return into
+
+
+def closed(schema: Any) -> Any:
+    """A JSON Schema in which every object has the properties that are described, and no others."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: closed(value) for key, value in schema.items()}
+    return {**made, "additionalProperties": False} if isinstance(made.get("properties"), dict) else made
 
 
 def durable_missing() -> str:

@@ -30,7 +30,7 @@ from policycheck.yamlfile import load
 from syrupy.assertion import SnapshotAssertion
 
 from tests.review.pairs import all_records, made, pair, tiny
-from tests.support import ROOT, Ran, copied
+from tests.support import ROOT, Ran, closed, copied
 
 COUNTER = ROOT / "tests" / "review" / "counter"
 LIBRARY = ROOT / "tests" / "review" / "library"
@@ -87,7 +87,7 @@ def test_it_is_told_in_words_and_for_programs(
     assert (text.code, form.code, text.err, form.err) == (1, 1, "", "")
     assert text.out == text_snapshot(name="text")
     assert form.out == text_snapshot(name="json")
-    Draft202012Validator(named_schema("lint", None)).validate(json.loads(form.out))
+    Draft202012Validator(closed(named_schema("lint", None))).validate(json.loads(form.out))
 
 
 def test_a_witness_shows_what_it_says(command: Callable[..., Ran], tmp_path: Path) -> None:

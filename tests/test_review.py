@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from policycheck.errors import PolicyError, UsageError
 from policycheck.policy.load import load_policy
 from policycheck.report.diff_form import review_as_json
@@ -22,9 +23,10 @@ from policycheck.review.compare import compared
 from policycheck.review.review import review
 from policycheck.review.verdicts import Verdict, Witness
 from policycheck.review.versions import Version, opened
+from policycheck.schemas_for import named_schema
 from syrupy.assertion import SnapshotAssertion
 
-from tests.support import ROOT, Ran, copied
+from tests.support import ROOT, Ran, closed, copied
 
 LIBRARY = ROOT / "tests" / "review" / "library"
 SHIPPED = "woodlands-progress-mentor@2021-03-19"
@@ -59,6 +61,19 @@ def test_report_as_text(draft_form: Form, text_snapshot: SnapshotAssertion) -> N
 
 def test_report_as_markdown(draft_form: Form, text_snapshot: SnapshotAssertion) -> None:
     assert review_as_markdown(draft_form) == text_snapshot
+
+
+def test_the_form_follows_its_schema(draft_form: Form, tmp_path: Path) -> None:
+    """Every key is described; with a replay, and with a verdict that has a witness."""
+    edit = ("policy.yaml", "value: 14", "value: 10")
+    library = ROOT / "tests" / "review" / "library"
+    new = load_policy(copied(library, tmp_path / "library", edit))
+    judged = review(Version("old", load_policy(library)), Version("new", new))
+    form = review_as_json(judged)
+    assert any(rule["verdict"]["witnesses"] for clause in form["clauses"] for rule in clause["rules"])
+    validator = Draft202012Validator(closed(named_schema("diff", None)))
+    for one in (draft_form, form):
+        validator.validate(json.loads(json.dumps(one)))
 
 
 def test_report_as_json(draft_form: Form, text_snapshot: SnapshotAssertion) -> None:

@@ -17,7 +17,7 @@ from policycheck.structure import schema
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 NAMES = (
     *("term", "settings", "policy", "section", "records", "scene", "scenario"),
-    *("questionnaire", "findings", "trust", "lint"),
+    *("questionnaire", "findings", "diff", "lint", "trust"),
 )
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -40,6 +40,9 @@ def named_schema(name: str, policy: str | None) -> dict[str, Any]:
         return term_schema(model_of(folder) if folder else load_model(shipped() / "records.yaml"))
     if name == "section" and policy:
         return section_schema(load_policy(find_pack(policy, None).versions[-1][1]))
+    if name == "diff":
+        made = schema("diff")
+        return {**made, "$defs": {**made["$defs"], **schema("findings")["$defs"]}}
     return schema(name)
 
 

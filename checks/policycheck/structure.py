@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @cache
 def schema(name: str) -> dict[str, Any]:
     """A JSON Schema by name: records, policy, section, scene, scenario, settings, questionnaire, findings,
-    trust."""
+    diff, lint, trust."""
     from importlib import resources
 
     text = resources.files("policycheck").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")

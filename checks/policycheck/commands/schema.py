@@ -14,8 +14,8 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            help="term, settings, policy, section, records, scene, scenario, questionnaire, findings, lint, "
-            "trust."
+            help="term, settings, policy, section, records, scene, scenario, questionnaire, findings, diff, "
+            "lint, trust."
         ),
     ],
     policy: Annotated[str | None, typer.Option(help="Whose record model a term file must follow.")] = None,
