@@ -74,9 +74,8 @@ class Formulas:
         fields = {name: set(names) for name, names in self.change.fields.items()}
         for name, names in fields_in(side.cone for side in self.checking).items():
             fields[name] |= names
-        defaults = self.change.policies[1].scene.get("defaults") or {}
         programs = [*self.programs.values(), *self.checks]
-        return Spaces(self.change.model, fields, self.scene, programs, defaults)
+        return Spaces(self.change.model, fields, self.scene, programs, self.change.defaults)
 
 
 def checks_within(checks: Checks, relations: set[str]) -> Iterator[Side]:
