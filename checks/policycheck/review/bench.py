@@ -85,6 +85,7 @@ class Bench:
         self.checks = Checks(policy.model)
         self.frame = frame_relations(self.model)
         self.fixed = {c.relation for c in self.model.calendars.values()} | self.frame
+        self.defaults: Mapping[str, Mapping[str, Any]] = policy.scene.get("defaults") or {}
         usual = policy.scene.get("as_of")
         self.as_of = last_day_of_term(scene(policy, self.frame), self.model) or usual
         self.sides: dict[str, Side] = {}
@@ -160,7 +161,7 @@ class Bench:
             holds,
             self.model,
             self.fields(rules),
-            self.policy.scene.get("defaults") or {},
+            self.defaults,
             lambda: time.process_time() >= until,
         )
         if not holds(json.loads(json.dumps(records)), "naive"):
@@ -201,7 +202,9 @@ class Search:
 
         bench = self.bench
         fields = bench.fields(self.rules)
-        return Questions(bench.policy, bench.checks, fields, bench.scene, [self.program], self.gaps)
+        return Questions(
+            bench.model, bench.checks, fields, bench.scene, bench.defaults, [self.program], self.gaps
+        )
 
     def look(self, *goals: Goal) -> list[Shown | Nothing]:
         """Records that show each goal: with ever more rows, and then with enough to count. It is over as soon

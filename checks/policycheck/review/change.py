@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from policycheck_engine import Row
 
@@ -69,6 +69,13 @@ class Change:
             if calendar.relation in found:
                 found[calendar.relation].add(calendar.field)
         return found
+
+    @property
+    def defaults(self) -> Mapping[str, Mapping[str, Any]]:
+        """What rows usually have, in the years of the scene."""
+        usual = self.policies[1].scene.get("defaults") or {}
+        rows = moved({name: [dict(row)] for name, row in usual.items()}, self.model, self.years)
+        return {name: row for name, (row,) in rows.items()}
 
     @property
     def relations(self) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from policycheck_engine import Program, readings
 from policycheck_engine.breaches import BREACH, judged
 from policycheck_engine.symbolic.solve import Derived, Solution, Solver
 
 from policycheck.policy.compile import compile_policy
-from policycheck.policy.model import Policy
+from policycheck.records.model import RecordModel
 from policycheck.review.change import Change, Direction
 from policycheck.review.proofs import base_with_gaps
 from policycheck.review.sides import Checks, Records, Side, fields_in, plain_base
@@ -19,19 +20,20 @@ from policycheck.review.widths import widths
 
 
 class Questions:
-    """Small records of a policy's model, and what plain programs derive from them.
+    """Small records of a model, and what plain programs derive from them.
 
-    `fields` are those that matter, by relation. The frame and the calendars are those of the scene, whose
+    `fields` are those that matter, by relation; `defaults` what rows usually have. The frame and the calendars are those of the scene, whose
     term ends on the as-of date of the programs; with `gaps`, what may be unknown may be so. The checks of
     the record model hold.
     """
 
     def __init__(
         self,
-        policy: Policy,
+        model: RecordModel,
         checks: Checks,
         fields: Mapping[str, set[str]],
         scene: Records,
+        defaults: Mapping[str, Mapping[str, Any]],
         programs: Sequence[Program],
         gaps: bool = False,
         as_of: str | None = None,
@@ -42,8 +44,7 @@ class Questions:
         read = {name: set(names) for name, names in fields.items()}
         for name, names in fields_in(side.cone for side in sides).items():
             read[name] |= names
-        defaults = policy.scene.get("defaults") or {}
-        self.spaces = Spaces(policy.model, read, scene, [*programs, *self.never], defaults)
+        self.spaces = Spaces(model, read, scene, [*programs, *self.never], defaults)
         self.current: tuple[object, Solver] | None = None
 
     def ask(
@@ -107,7 +108,14 @@ class Formulas:
         change = self.change
         programs = list(self.programs.values())
         return Questions(
-            change.policies[1], change.checks, change.fields, self.scene, programs, self.gaps, self.as_of
+            change.model,
+            change.checks,
+            change.fields,
+            self.scene,
+            change.defaults,
+            programs,
+            self.gaps,
+            self.as_of,
         )
 
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from policycheck.review.near import Near, figures
 from policycheck.review.scenes import WHOLE_WEEKS, frame_relations, later, moved, scene, seeds
 from policycheck.review.shrink import shrunk
 from policycheck.review.sides import Records, Side, Small, subject_of
+from policycheck.review.widths import widths
 
 if TYPE_CHECKING:
     from policycheck.review.formulas import Formulas
@@ -147,6 +149,48 @@ class Hunt:
         fixed = {c.relation for c in change.model.calendars.values()} | frame_relations(change.model)
         return Near(change.model, change.fields, figures(old, new), fixed)
 
+    @cached_property
+    def counted(self) -> int:
+        """Up to how many rows of a relation the rules count; 0 when they count none."""
+        known = (widths(side.plain.program, side.norm) for side in self.change.sides)
+        return max((rows for found in known for rows in found.values()), default=0)
+
+    def by_counting(self, seconds: float) -> None:
+        """As many rows as the rules count up to, all alike but for one: a row of an example so many times,
+        and one of them with another value."""
+        until = min(self.until, time.process_time() + seconds)
+        self.progress("rows enough to count")
+        tries = [self.many(records, as_of) for records, as_of in self.starts[:STARTS]]
+        while tries:
+            for each in list(tries):
+                some = list(islice(each, 8))
+                for records, as_of in some:
+                    if not self.missing or time.process_time() >= until:
+                        return
+                    self.look(records, as_of)
+                if not some:
+                    tries.remove(each)
+
+    def many(self, records: Records, as_of: str | None) -> Iterator[Try]:
+        """A row of some records so many times, then with a value that is otherwise in one row."""
+        before, near = self.scene(), self.changes()
+        spots = [
+            (n, i)
+            for n in near.fields
+            for i, r in enumerate(records.get(n, ()))
+            if r not in before.get(n, ())
+        ]
+        several = [near.on_other_days(records, name, i, self.counted - 1) for name, i in spots]
+        yield from ((made, as_of) for made in several)
+        walks = [near.valued(made, name, i) for made in several for name, i in spots]
+        while walks:
+            for walk in list(walks):
+                found = next(walk, None)
+                if found is None:
+                    walks.remove(walk)
+                else:
+                    yield found, as_of
+
     def by_formulas(self, bound: int) -> None:
         """All records with one row a relation, then with two, and so on up to the bound; first those without
         gaps, then those with."""
@@ -223,13 +267,12 @@ class Hunt:
     def small(self, direction: Direction) -> Records:
         """The witness of a direction, made as small as there is time for."""
         until = time.process_time() + SHRINKING
-        policy = self.change.policies[1]
         return shrunk(
             self.found[direction].records,
             self.holds(direction),
             self.change.model,
             self.change.fields,
-            policy.scene.get("defaults") or {},
+            self.change.defaults,
             lambda: time.process_time() >= until,
         )
 

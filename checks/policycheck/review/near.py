@@ -6,6 +6,7 @@ them, the dates on file and those so many days away, the words of an enumeration
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -180,7 +181,34 @@ class Near:
             self.copied(out, name, records[name][i], f"-{len(out[name]) + n}", records)
         return out
 
-    def copied(self, out: Records, name: str, row: Mapping[str, Any], mark: str, records: Records) -> None:
+    def on_other_days(self, records: Records, name: str, i: int, number: int) -> Records:
+        """The same, but each on a day of its own, a later one of the calendar that the records have."""
+        row = records[name][i]
+        moments = [
+            f.name for f in self.model.relations[name].fields.values() if f.type in ("date", "datetime")
+        ]
+        day = next((str(row[f])[:10] for f in moments if row.get(f)), None)
+        if day is None:
+            return self.more(records, name, i, number)
+        open_ = (str(r[c.field]) for c in self.model.calendars.values() for r in records.get(c.relation, ()))
+        days = sorted({d for d in open_ if d > day}) or [str(later(day, n + 1)) for n in range(number)]
+        out = dict(records)
+        for n, other in enumerate(days[:number]):
+            self.copied(out, name, row, f"-{len(out[name]) + n}", records, apart(day, other))
+        return out
+
+    def copied(
+        self,
+        out: Records,
+        name: str,
+        row: Mapping[str, Any],
+        mark: str,
+        records: Records,
+        days: int = 0,
+    ) -> None:
+        """Put in a copy of a row, so many days later, and copies of the rows that hang on it."""
+        kinds = self.model.relations[name].fields
+        row = {k: later(v, days) if kinds[k].type in ("date", "datetime") else v for k, v in row.items()}
         key = self.model.relations[name].key
         fields = self.model.relations[name].fields
         own = [k for k in key if fields[k].to is None and fields[k].type == "text"] or list(key[-1:])
@@ -198,13 +226,13 @@ class Near:
             for child in records.get(other, ()):
                 hit = [link for link in links if child.get(link) == row[own[0]]]
                 if hit:
-                    self.copied(out, other, {**child, **dict.fromkeys(hit, new[own[0]])}, mark, records)
+                    linked = {**child, **dict.fromkeys(hit, new[own[0]])}
+                    self.copied(out, other, linked, mark, records, days)
 
 
-def beside(number: int) -> dict[int, None]:
-    """Distances in days at which a rule about so many days or weeks may change its mind."""
-    near = (number, number + 1, number - 1, 7 * number, 7 * number + 1)
-    return dict.fromkeys((*near, *(-n for n in near)))
+def apart(day: str, other: str) -> int:
+    """So many days from one to the other."""
+    return (dt.date.fromisoformat(other) - dt.date.fromisoformat(day)).days
 
 
 def changed(records: Records, name: str, i: int, values: Mapping[str, Any]) -> Records:

@@ -29,6 +29,9 @@ SECONDS = 10.0
 NEAR_EXAMPLES = 0.2
 """The part of the time that is spent near the examples when all small records were looked through."""
 
+COUNTING = 0.4
+"""The part that is spent on rows enough to count, when rules count further than the bound."""
+
 FIRST_TRIES = 150
 """So many records near the examples are tried before anything else, since they read best."""
 
@@ -88,6 +91,8 @@ def verdict(
     hunt.examples()
     if hunt.missing:
         hunt.near_examples(seconds * NEAR_EXAMPLES, FIRST_TRIES)
+    if hunt.missing and hunt.counted > bound:
+        hunt.by_counting(seconds * COUNTING)
     if hunt.missing and has_solver():
         hunt.by_formulas(bound)
     if hunt.missing:
@@ -111,7 +116,7 @@ def concluded(hunt: Hunt) -> Verdict:
     bound = min((hunt.bound.get((d, False), 0) for d in left if d not in hunt.never), default=0)
     why = "; ".join(because(hunt, d) for d in left)
     word: Word = "equivalent" if not found else "stricter" if "stricter" in found else "looser"
-    if not found and not proved and not bound:
+    if not found and not proved and bound < max(1, hunt.counted):
         word = "not decided"
     return Verdict(word, why, proved, bound, witnesses)
 
@@ -134,7 +139,8 @@ def because(hunt: Hunt, direction: Direction) -> str:
     with_gaps = hunt.bound.get((direction, True), 0) >= rows
     gaps = "" if with_gaps else " without gaps"
     many = f"with up to {rows} row{'s' * (rows > 1)} a relation"
-    return f"{FINDS[direction]} in any records{gaps} {many}, as of {hunt.change.as_of}"
+    more = f"; the rules count up to {hunt.counted}" if hunt.counted > rows else ""
+    return f"{FINDS[direction]} in any records{gaps} {many}, as of {hunt.change.as_of}{more}"
 
 
 def witness(hunt: Hunt, direction: Direction) -> Witness | None:
