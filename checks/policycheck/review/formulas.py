@@ -22,9 +22,9 @@ from policycheck.review.widths import widths
 class Questions:
     """Small records of a model, and what plain programs derive from them.
 
-    `fields` are those that matter, by relation; `defaults` what rows usually have. The frame and the calendars are those of the scene, whose
-    term ends on the as-of date of the programs; with `gaps`, what may be unknown may be so. The checks of
-    the record model hold.
+    `fields` are those that matter, by relation; `defaults` what rows usually have. The frame and the
+    calendars are those of the scene, whose term ends on the as-of date of the programs; with `gaps`, what
+    may be unknown may be so. The checks of the record model hold.
     """
 
     def __init__(
