@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 import growth
+import reviews
 import six_rules
 import terms
 import trust
@@ -35,6 +36,7 @@ PARTS: dict[str, tuple[ModuleType, Callable[[argparse.Namespace], Figures]]] = {
     "six-rules": (six_rules, lambda asked: six_rules.measure(sizes(asked.sizes), asked.runs, asked.limit)),
     "terms": (terms, lambda asked: terms.measure(asked.runs)),
     "growth": (growth, lambda asked: growth.measure(asked.runs)),
+    "reviews": (reviews, lambda asked: reviews.measure()),
     "schools": (trust, lambda asked: trust.measure(min(asked.runs, 3), asked.spark)),
 }
 

@@ -257,13 +257,13 @@ class _Linter:
         """Rules that never apply or are never breached, and pairs of the others."""
         life, dead = Life(self.bench), set()
         for i, rule in enumerate(self.policy.rules):
-            self.tell("rules", i, len(self.policy.rules))
+            self.tell(f"rule {rule}", i, len(self.policy.rules))
             found = life.dead(rule)
             if found is not None:
                 dead.add(rule)
                 yield self.dead(rule, found)
         alive = [r for r in self.policy.rules if r not in dead and r not in life.idle]
-        for pair in overlaps(self.bench, alive, lambda done, total: self.tell("pairs of rules", done, total)):
+        for pair in overlaps(self.bench, alive, self.tell):
             yield self.pair(pair)
 
     def dead(self, rule: str, found: Any) -> Lint:

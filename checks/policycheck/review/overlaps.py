@@ -51,7 +51,8 @@ class Overlap:
     shown: Shown | None = None
 
 
-Tell = Callable[[int, int], None]
+Tell = Callable[..., None]
+"""Is told what is being looked at, and how many of how many are done."""
 
 
 def reach(bench: Bench, rule: str) -> Reach:
@@ -82,7 +83,7 @@ def overlaps(bench: Bench, rules: Sequence[str], tell: Tell) -> Iterator[Overlap
     pairs = [(a, b) for a, b in combinations(found, 2) if a.shape == b.shape and a.case & b.case]
     same: set[str] = set()
     for i, (first, second) in enumerate(pairs):
-        tell(i, len(pairs))
+        tell(f"rules {first.rule} and {second.rule}", i, len(pairs))
         if same.isdisjoint((first.rule, second.rule)):
             for overlap in _Pair(bench, first, second).found():
                 same |= {overlap.one} if overlap.both else set()

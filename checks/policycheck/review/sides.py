@@ -6,7 +6,7 @@ The records are a term file as data; they are checked as `policycheck run` check
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -60,23 +60,24 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
 @dataclass(slots=True)
 class Asked:
     """A compiled rule with the part of the plain program that its norm needs, and that as steps of the
-    evaluator in memory, once they were taken."""
+    evaluator in memory, once they were taken, by about how many rows there were."""
 
     compiled: Compiled
     split: Split
     program: Program
     wanted: list[str]
-    taken: list[Step] | None = None
+    taken: dict[int, list[Step]] = field(default_factory=dict)
 
     def in_memory(self, rows: Mapping[str, list[Row]]) -> dict[str, set[Row]]:
         """The facts of the wanted relations, by the evaluator in memory."""
+        scale = sum(map(len, rows.values())).bit_length()
         with no_collection():
             world = World(counted_by(self.program), rows)
             taken = []
-            for step in self.taken or steps(self.program, self.wanted, world.guess):
+            for step in self.taken.get(scale) or steps(self.program, self.wanted, world.guess):
                 world.take(step)
                 taken.append(step)
-            self.taken = taken
+            self.taken[scale] = taken
             return world.only(self.wanted)
 
 
