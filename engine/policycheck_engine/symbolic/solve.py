@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,8 +62,9 @@ class Solver:
         programs: Iterable[Program],
         never: Iterable[Derived] = (),
     ) -> None:
-        self.never = list(never)
-        self.ground = Ground(space, [*programs, *(program for program, _ in self.never)])
+        self.never, self.context = list(never), z3.Context()
+        with within(self.context):
+            self.ground = Ground(space, [*programs, *(program for program, _ in self.never)])
         first, last = (day_number(day) for day in window)
         self.functions = Functions(self.ground.values, Window(first, last))
         self.known: dict[int, dict[str, Rows]] = {}
@@ -73,7 +75,8 @@ class Solver:
         found in so many seconds."""
         self.until = time.process_time() + seconds
         try:
-            return self.answer(one, other)
+            with within(self.context):
+                return self.answer(one, other)
         except CannotSayError as error:
             return Solution("cannot say", {}, str(error))
         except TooMuchError as error:
@@ -172,6 +175,18 @@ class Solver:
             return None
         number = model.eval(value.number, model_completion=True).as_long()
         return self.ground.codes.value(number, value.type)
+
+
+@contextmanager
+def within(context: Any) -> Iterator[None]:
+    """All of z3 in a context of its own, so that no answer depends on what was asked before it."""
+    core: Any = z3.z3
+    before = core.main_ctx()
+    core._main_ctx = context
+    try:
+        yield
+    finally:
+        core._main_ctx = before
 
 
 def simplifying() -> Any:
