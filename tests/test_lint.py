@@ -213,6 +213,17 @@ def test_a_clause_of_which_more_changed(tmp_path: Path, more: list[str]) -> None
     assert "words-only" not in codes(found_in(edited(tmp_path, *more), since=COUNTER))
 
 
+def test_the_words_of_a_signed_clause_are_what_is_signed(tmp_path: Path) -> None:
+    folder = ROOT / "tests" / "cases" / "attested"
+    shutil.copy(folder.parent / "records.yaml", tmp_path)
+    edit = ("attested.yaml", "Every reader is known by name.", "Every reader is known by face.")
+    old, new = (
+        load_policy(copied(folder, tmp_path / "old")),
+        load_policy(copied(folder, tmp_path / "new", edit)),
+    )
+    assert codes(list(lint(Version("new", new), Version("old", old)).lints)) == set()
+
+
 def test_words_can_be_accepted_until_they_change_no_more(tmp_path: Path) -> None:
     folder = edited(tmp_path, "words", "words and why")
     assert named(found_in(folder, since=COUNTER)) == {*FOUND.items()}

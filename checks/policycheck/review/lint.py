@@ -15,16 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from policycheck.coverage import unused_in
 from policycheck.errors import UsageError
 from policycheck.policy.annotations import Annotation, annotations_of
 from policycheck.policy.model import Policy
 from policycheck.review.bench import ROWS, Bench, Shown
+from policycheck.review.change import Difference
 from policycheck.review.changes import WORDED, ClauseChange
 from policycheck.review.compare import compared
-from policycheck.review.dead import Life, every_subject
+from policycheck.review.dead import Dead, Life, every_subject
 from policycheck.review.hunt import told
 from policycheck.review.overlaps import Overlap, overlaps
 from policycheck.review.review import NO_Z3
@@ -223,7 +224,8 @@ class _Linter:
                 )
 
     def words_only(self, since: Version) -> Iterator[Lint]:
-        """Clauses whose wording changed since an earlier version, while their rules ask the same."""
+        """Clauses whose wording changed since an earlier version, while their rules ask the same. Of signed
+        clauses it is the wording that is signed."""
         self.tell("wording")
         changes = compared(since.policy, self.policy)
         touched = {
@@ -237,6 +239,8 @@ class _Linter:
         for change in changes.clauses:
             clause = self.clauses.get(change.id)
             if clause is None or change.id in touched or not reworded(change):
+                continue
+            if clause.decided_by == "attestation":
                 continue
             if terms & {str(name).partition(".")[0] for name in clause.data.get("defines", ())}:
                 continue
@@ -254,8 +258,8 @@ class _Linter:
     # Rules
 
     def rules(self) -> Iterator[Lint]:
-        """Rules that never apply or are never breached, and pairs of the others."""
-        life, dead = Life(self.bench), set()
+        """Rules that never apply or are never breached, or may be so, and pairs of the others."""
+        life, dead = Life(self.bench), set[str]()
         for i, rule in enumerate(self.policy.rules):
             self.tell(f"rule {rule}", i, len(self.policy.rules))
             found = life.dead(rule)
@@ -266,7 +270,7 @@ class _Linter:
         for pair in overlaps(self.bench, alive, self.tell):
             yield self.pair(pair)
 
-    def dead(self, rule: str, found: Any) -> Lint:
+    def dead(self, rule: str, found: Dead) -> Lint:
         """What there is to say of a rule that nothing was found to breach."""
         code: Code = "never-breached" if found.applies else "never-applies"
         verb = "be breached" if found.applies else "apply to anything"
@@ -330,8 +334,6 @@ class _Linter:
         judgement = self.bench.judgement(rule, records)
         fails = sorted((subject_of(j) for j in judgement.others if j.outcome == "breach"), key=str)
         if fails:
-            from policycheck.review.change import Difference
-
             finding = told(self.bench.side(rule), records, Difference("stricter", fails[0]))
             return f"`{rule}` finds: {finding.message}"
         if judgement.met:
@@ -349,7 +351,6 @@ SAME = (*WORDED, "moved", "renamed")
 
 DECIDES = {
     "rule": "its rules",
-    "attestation": "what is signed",
     "definition": "what it defines",
     "nothing": "nothing else of it",
 }
