@@ -82,5 +82,5 @@ def lines(found: Figures) -> Iterator[str]:
 
 def targets(found: Figures) -> Iterator[tuple[str, str, bool]]:
     """What was aimed at, what was measured, and whether that is it."""
-    seconds = sum(one["wall"] for one in found["lint"].values())
-    yield "lint of both packs, one after the other: at most 90 s", f"{seconds:.0f} s", seconds <= 90
+    seconds = max(one["wall"] for one in found["lint"].values())
+    yield "lint of both packs, each on a core of its own: at most 90 s", f"{seconds:.0f} s", seconds <= 90
