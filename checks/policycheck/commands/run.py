@@ -135,6 +135,7 @@ def run(
         )
         progress("reporting")
         form = result.as_json()
+        text: str | bytes
         if format is Format.json:
             from policycheck.report.json_text import indented
 

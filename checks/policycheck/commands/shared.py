@@ -93,8 +93,11 @@ def write(text: str | bytes, output: Path | None) -> None:
     """The text to a file, whole or not at all, or to standard output."""
     if output is not None:
         write_all({output: text})
-    elif isinstance(text, str):
-        sys.stdout.write(text)
+    else:
+        if isinstance(text, str):
+            sys.stdout.write(text)
+        else:
+            sys.stdout.buffer.write(text)
         sys.stdout.flush()
 
 

@@ -10,17 +10,17 @@ import msgspec
 
 ODD = (re.compile(rb"e(?<=\de)"), re.compile(rb"\.0000(?<=0\.0000)"))
 """Where a number that the two might write differently goes on: one that is very large, or very small."""
-NUMBER = re.compile(rb"[:\[,]-?\d[\d.]*\Z")
+NUMBER = re.compile(rb"(?:\A|[:\[,])-?\d[\d.]*\Z")
 LONGEST = 32
 """So many bytes of a number are looked at."""
 
 
-def indented(value: Any) -> str:
+def indented(value: Any) -> bytes:
     """A value for people and programs: two spaces for each depth, and a line feed at the end."""
     data = encoded(value)
     if data is None:
-        return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-    return msgspec.json.format(data, indent=2).decode() + "\n"
+        return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+    return msgspec.json.format(data, indent=2) + b"\n"
 
 
 def compact(value: Any) -> bytes:

@@ -136,7 +136,7 @@ def problem(message: str) -> dict[str, str]:
     return {"file": "", "where": "", "code": "", "message": message, "help": ""}
 
 
-def result_text(form: Form) -> str:
+def result_text(form: Form) -> bytes:
     """A result as it is written: as `run --format json` does."""
     return indented(form)
 
