@@ -229,7 +229,7 @@ def executor_at_work(pid: int) -> int | None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
 def test_an_executor_is_lost() -> None:
-    libraries(Path("trust"), 6, loans=25_000)
+    libraries(Path("trust"), 6, loans=80_000)
     words = [sys.executable, "-m", "policycheck", "run", "trust", "--policy", str(LENDING)]
     on_spark = ["--on", "spark", "--master", "local-cluster[2,1,1024]", "-o", "spark.parquet"]
     env = {**os.environ, "SPARK_LOCAL_HOSTNAME": "localhost"}

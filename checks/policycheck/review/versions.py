@@ -113,7 +113,9 @@ def take_out(given: str, commit: str, folder: str, root: Path) -> None:
     packed = git(given, "archive", "--format=tar", commit, "--", folder, *filter(None, models), top=True)
     try:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(root, filter="data")
+            if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(root)
     except tarfile.TarError as error:
         raise UsageError(f"`{given}` cannot be taken out of git: {error}") from None
 
