@@ -17,6 +17,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -32,13 +33,15 @@ FIGURES = ROOT / "benchmarks" / "results.json"
 PAGES = (ROOT / "benchmarks" / "README.md", ROOT / "docs" / "scale.md")
 MARKED = re.compile(r"(<!-- measured: ([a-z-]+) -->\n)(.*?)(<!-- end of measured -->)", re.DOTALL)
 
-PARTS: dict[str, tuple[ModuleType, Callable[[argparse.Namespace], Figures]]] = {
-    "six-rules": (six_rules, lambda asked: six_rules.measure(sizes(asked.sizes), asked.runs, asked.limit)),
-    "terms": (terms, lambda asked: terms.measure(asked.runs)),
-    "growth": (growth, lambda asked: growth.measure(asked.runs)),
-    "reviews": (reviews, lambda asked: reviews.measure()),
-    "schools": (trust, lambda asked: trust.measure(min(asked.runs, 3), asked.spark)),
+Keep = Callable[[Figures], None]
+PARTS: dict[str, tuple[ModuleType, Callable[[argparse.Namespace, Keep], Figures]]] = {
+    "six-rules": (six_rules, lambda a, keep: six_rules.measure(sizes(a.sizes), a.runs, a.limit, keep)),
+    "terms": (terms, lambda asked, keep: terms.measure(asked.runs)),
+    "growth": (growth, lambda asked, keep: growth.measure(asked.runs)),
+    "reviews": (reviews, lambda asked, keep: reviews.measure()),
+    "schools": (trust, lambda asked, keep: trust.measure(min(asked.runs, 3), asked.spark)),
 }
+"""Each part with how it is measured; what it found so far can be kept before it is over."""
 
 
 def sizes(text: str) -> list[int]:
@@ -92,10 +95,13 @@ def main() -> int:
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     figures: Figures = json.loads(FIGURES.read_bytes()) if FIGURES.exists() else {}
-    for name in () if asked.pages or asked.check else asked.parts or PARTS:
-        found = PARTS[name][1](asked)
+
+    def keep(name: str, found: Figures) -> None:
         figures[name] = {"machine": machine(), "day": time.strftime("%Y-%m-%d"), **found}
         FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+    for name in () if asked.pages or asked.check else asked.parts or PARTS:
+        keep(name, PARTS[name][1](asked, partial(keep, name)))
     stale = []
     for file, text in pages(figures).items():
         if file.read_text(encoding="utf-8") != text:

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,8 +91,11 @@ def generated(size: int, folder: Path) -> str:
     return run([sys.executable, str(SIX / "reference.py"), str(folder)], limit=3600).out
 
 
-def measure(sizes: Sequence[int], runs: int, limit: float) -> Figures:
-    """What each contender takes at each size; at a million rows and more, one run of each is enough."""
+def measure(
+    sizes: Sequence[int], runs: int, limit: float, keep: Callable[[Figures], None] = lambda found: None
+) -> Figures:
+    """What each contender takes at each size; at a million rows and more, one run of each is enough. What is
+    found is kept after each size."""
     found: Figures = {}
     out: dict[str, str] = {}
     for size in sorted(sizes):
@@ -106,6 +109,7 @@ def measure(sizes: Sequence[int], runs: int, limit: float) -> Figures:
                 "rows": at_size(folder, turns, limit, expected, out),
             }
         print(f"{size:,} deployments are measured", file=sys.stderr, flush=True)
+        keep({"limit": limit, "sizes": found})
     return {"limit": limit, "sizes": found}
 
 

@@ -18,12 +18,12 @@ waived(L) :- waiver("R1",L).
 finding("R1",L,M) :- task(L,M,T), banned(T), not waived(L).
 prepared(L,M) :- sheet(L,M,S), lesson(L,_,_,_,B), S < B.
 finding("R2",L,M) :- deployment(L,M), not prepared(L,M).
-trained(L,M) :- deployment(L,M), lesson(L,C,D,_,_), class(C,S,_,_,_), training(M,S,E), E < D.
+needs(L,M,S,D) :- deployment(L,M), lesson(L,C,D,_,_), class(C,S,_,_,_).
+trained(L,M) :- needs(L,M,S,D), training(M,S,E), E < D.
 finding("R3",L,M) :- deployment(L,M), not trained(L,M).
 supported(L) :- deployment(L,_).
 helped(D,P,S,K,N) :- supported(L), lesson(L,C,D,P,_), class(C,S,K,N,_).
-high(D,P,S,K,X) :- helped(D,P,S,K,_), X = #min{ N : helped(D,P,S,K,N) }.
-finding("R4",L,"") :- lesson(L,C,D,P,_), class(C,S,K,N,E), E > 0, not supported(L), high(D,P,S,K,X), X < N.
+finding("R4",L,"") :- lesson(L,C,D,P,_), class(C,S,K,N,E), E > 0, not supported(L), helped(D,P,S,K,X), X < N.
 finding("R5",M,"") :- total(M,A), given(M,G), G*10 < A*9.
 above(S,M) :- cover(M,S).
 above(S,N) :- above(S,M), cover(N,M).
