@@ -24,7 +24,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     right = sorted(set(names))
-    close = get_close_matches(name, right, n=1, cutoff=0.6)
+    plain = "_".join(name.lower().replace("-", " ").split())
+    close = next((c for n in (name, plain) if (c := get_close_matches(n, right, n=1, cutoff=0.6))), [])
     if close:
         return f"did you mean `{close[0]}`?"
     if 0 < len(right) <= 12:
