@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from policycheck.messages import moment
+from policycheck.report.table import wrapped
 
 if TYPE_CHECKING:
     from policycheck.coverage import ClauseCoverage, Coverage, Exercise
 
 FORM = "policycheck/coverage/1"
 WAYS = ("rule", "attestation", "definition", "unaccounted")
-WIDTH = 100
 FEW = 40
 """So many rules are named one by one; of more, only how many in which section, unless all is asked for."""
 
@@ -120,7 +119,10 @@ def findings(form: Form, every: bool) -> Iterator[tuple[str, list[str]]]:
     for heading, names in said:
         if names:
             many = heading in EXERCISE and len(names) > FEW and not every
-            yield f"{heading} ({len(names)})", wrapped(by_section(names, form) if many else ", ".join(names))
+            yield (
+                f"{heading} ({len(names)})",
+                wrapped(by_section(names, form) if many else ", ".join(names), 2, 2),
+            )
 
 
 def by_section(rules: list[str], form: Form) -> str:
@@ -128,17 +130,6 @@ def by_section(rules: list[str], form: Form) -> str:
     section = {rule: c["section"] for c in reversed(form["clauses"]) for rule in c["rules"]}
     counts = Counter(section.get(rule, "an earlier version") for rule in rules)
     return ", ".join(f"{number} in {name}" for name, number in counts.items()) + "; --clauses names them"
-
-
-def wrapped(text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent="  ",
-        subsequent_indent="  ",
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
 
 
 def last_line(form: Form) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from policycheck.messages import moment
-from policycheck.report.table import WIDTH
+from policycheck.report.table import wrapped
 
 if TYPE_CHECKING:
     from policycheck.review.lint import Lint, Linted
@@ -142,15 +141,4 @@ def total(form: Form) -> str:
     return (
         f"{findings}, {n['annotated']:,} more annotated, {n['not_decided']:,} not decided; "
         f"{n['clauses']:,} clauses, {n['rules']:,} rules."
-    )
-
-
-def wrapped(text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent="    ",
-        subsequent_indent="      ",
-        break_long_words=False,
-        break_on_hyphens=False,
     )

@@ -165,9 +165,15 @@ def defects(form: Form) -> list[str]:
     return lines
 
 
-def wrapped(text: str) -> list[str]:
+def wrapped(text: str, first: int = 4, rest: int = 6) -> list[str]:
+    """A text in lines, the first and the others so far from the edge; names and ids are never broken."""
     return textwrap.wrap(
-        text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False
+        text,
+        WIDTH,
+        initial_indent=" " * first,
+        subsequent_indent=" " * rest,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from policycheck.findings import Finding, outcome_of
 from policycheck.review.change import DIRECTIONS, Change, Difference, Direction
@@ -23,6 +23,8 @@ from policycheck.review.widths import widths
 
 if TYPE_CHECKING:
     from policycheck.review.formulas import Formulas
+
+T = TypeVar("T")
 
 Progress = Callable[[str], None]
 
@@ -133,13 +135,7 @@ class Hunt:
     def near(self, starts: list[Try]) -> Iterator[Try]:
         before = self.scene()
         near = self.changes()
-        walks = [(near.steps(records, before), as_of) for records, as_of in starts]
-        while walks:
-            for walk, as_of in list(walks):
-                some = list(islice(walk, 8))
-                yield from ((records, as_of) for records in some)
-                if not some:
-                    walks.remove((walk, as_of))
+        yield from in_turns([tried(near.steps(records, before), as_of) for records, as_of in starts], 8)
         usual = [records for records, as_of in starts if as_of is None]
         yield from ((records, None) for records in near.strolls(usual, before))
 
@@ -160,16 +156,10 @@ class Hunt:
         and one of them with another value."""
         until = min(self.until, time.process_time() + seconds)
         self.progress("rows enough to count")
-        tries = [self.many(records, as_of) for records, as_of in self.starts[:STARTS]]
-        while tries:
-            for each in list(tries):
-                some = list(islice(each, 8))
-                for records, as_of in some:
-                    if not self.missing or time.process_time() >= until:
-                        return
-                    self.look(records, as_of)
-                if not some:
-                    tries.remove(each)
+        for records, as_of in in_turns([self.many(*start) for start in self.starts[:STARTS]], 8):
+            if not self.missing or time.process_time() >= until:
+                return
+            self.look(records, as_of)
 
     def many(self, records: Records, as_of: str | None) -> Iterator[Try]:
         """A row of some records so many times, then with a value that is otherwise in one row."""
@@ -181,15 +171,9 @@ class Hunt:
             if r not in before.get(n, ())
         ]
         several = [near.on_other_days(records, name, i, self.counted - 1) for name, i in spots]
-        yield from ((made, as_of) for made in several)
+        yield from tried(several, as_of)
         walks = [near.valued(made, name, i) for made in several for name, i in spots]
-        while walks:
-            for walk in list(walks):
-                found = next(walk, None)
-                if found is None:
-                    walks.remove(walk)
-                else:
-                    yield found, as_of
+        yield from tried(in_turns(walks, 1), as_of)
 
     def by_formulas(self, bound: int) -> None:
         """All records with one row a relation, then with two, and so on up to the bound; first those without
@@ -285,6 +269,22 @@ class Hunt:
             return None
         found = self.change.differences(records, made, "naive")
         return next((d for d in found if d.direction == direction), None)
+
+
+def tried(several: Iterable[Records], as_of: str | None) -> Iterator[Try]:
+    """Records that are judged up to a day."""
+    return ((records, as_of) for records in several)
+
+
+def in_turns(walks: Iterable[Iterator[T]], some: int) -> Iterator[T]:
+    """A few of each, again and again until there are no more."""
+    left = list(walks)
+    while left:
+        for walk in list(left):
+            found = list(islice(walk, some))
+            yield from found
+            if not found:
+                left.remove(walk)
 
 
 def told(side: Side, records: Small, difference: Difference) -> Finding:
