@@ -111,6 +111,7 @@ def add_years(moment: str, number: int) -> str | None:
     return add_months(moment, 12 * number)
 
 
+@cache
 def add_minutes(moment: str, number: int) -> str | None:
     if moment == NEVER["datetime"]:
         return moment
@@ -134,6 +135,7 @@ def weeks_between(start: str, end: str) -> float:
     return rounded(days_between(start, end) / 7)
 
 
+@cache
 def minutes_between(start: str, end: str) -> int:
     if start == end:
         return 0

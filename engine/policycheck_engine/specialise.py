@@ -41,10 +41,13 @@ OPERATOR = {"=": "==", "!=": "!="}
 DEEPEST = 15
 """So many loops inside each other; Python allows a few more, and what is deeper is a function of its own."""
 
-Kind = OneOf["rows", "index", "keys", "range", "add", "between", "days", "given"]
+SPREAD = 16
+"""Where so many rows share the values they are found by, those between two bounds are searched for."""
+
+Kind = OneOf["rows", "one", "index", "keys", "range", "add", "between", "days", "given"]
 Need = tuple[Kind, str, tuple[Any, ...]]
-"""What a parameter stands for: the rows of a relation; its rows by the values at some places, or those
-values alone; a function that finds rows by such values and between two bounds; a function that counts by
+"""What a parameter stands for: the rows of a relation; its rows by the values at some places, which one row
+has or several, or those values alone; a function that finds rows by such values and between two bounds; a function that counts by
 a calendar, or the days of all of them; or a named constant, with the value it had when this was written."""
 
 
@@ -264,7 +267,8 @@ class Writer:
             return
         if not alike and self.one_of(atom, strict, used, uses, block, left):
             return
-        bounds = self.bounds(atom, env, left) if block.times > 1 and not loose else {}
+        near = self.guess(atom.relation, places(strict))
+        bounds = self.bounds(atom, env, left) if block.times > 1 and near >= SPREAD and not loose else {}
         if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
             bounds = {}
         times = self.found(atom, env) * block.times
@@ -322,7 +326,8 @@ class Writer:
             find = self.need("range", relation, (places(strict), below[0], above[0]))
             return f"{find}({key(strict)}, {below[1]}, {above[1]})"
         if strict:
-            return f"{self.need('index', relation, places(strict))}.get({key(strict)}, EMPTY)"
+            kind: Kind = "one" if self.guess(relation, places(strict)) <= 1 else "index"
+            return f"{self.need(kind, relation, places(strict))}.get({key(strict)}, EMPTY)"
         rows = self.need("rows", relation)
         if loose:
             place, value = loose[0]
