@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
 from policycheck_engine.program import Program
-from policycheck_engine.strata import recursive, strata
 from policycheck_engine.values import Row, Value
 
 if TYPE_CHECKING:
-    from policycheck_engine.specialise import Guess, Need
+    from policycheck_engine.specialise import Need
 
 Tables = Mapping[str, Iterable[Row]]
 Index = Mapping[object, list[Row]]
@@ -43,8 +42,7 @@ def evaluate(program: Program, tables: Tables, wanted: Sequence[str]) -> dict[st
     """
     with no_collection():
         world = World(counted_by(program), tables)
-        for step in steps(program, wanted, world.guess):
-            world.take(step)
+        steps(program, wanted, world)
         return world.only(wanted)
 
 
@@ -60,20 +58,12 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def steps(program: Program, wanted: Collection[str], guess: Guess) -> Iterator[Step]:
-    """The program as steps. Each is written when its turn comes, since by then it is known how many rows
-    there are of all that it reads."""
-    from policycheck_engine.narrow import narrowed
-    from policycheck_engine.specialise import written
+def steps(program: Program, wanted: Collection[str], world: World) -> list[Step]:
+    """The steps of a program, which are taken in a world while they are made: by then it is known how many
+    rows there are of all that the next one reads."""
+    from policycheck_engine.prepare import prepared
 
-    program = narrowed(program, wanted)
-    loops, heads = recursive(program), program.heads
-    for group in strata(program):
-        functions = []
-        for head in group:
-            source, needs = written(heads[head], program.relations, guess)
-            functions.append((head, compile(source, f"<{head}>", "exec"), needs))
-        yield not loops.isdisjoint(group), tuple(functions)
+    return prepared(program, wanted, world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +214,6 @@ def by_key(rows: Collection[Row], places: Sequence[int]) -> Mapping[object, Sequ
     """An index by values that no two rows are thought to share, which is made in half the time."""
     index = dict(zip(map(itemgetter(*places), rows), zip(rows, strict=True), strict=True))
     return index if len(index) == len(rows) else indexed(rows, places)
-
-
 
 
 def between(index: Index, below: int | None, above: int | None) -> Callable[..., Collection[Row]]:

@@ -7,9 +7,9 @@ each of its parameters stands for. It says nothing of any records, so that it ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from typing import Literal as OneOf
 
 from policycheck_engine.functions import FUNCTIONS
@@ -35,8 +35,12 @@ from policycheck_engine.program import (
     terms,
     variables,
 )
+from policycheck_engine.unfold import computed, substituted, term_under
 
 OPERATOR = {"=": "==", "!=": "!="}
+
+WORTH = 10
+"""A relation that was put off is derived when it might save so much work for each of its rows' uses."""
 
 DEEPEST = 15
 """So many loops inside each other; Python allows a few more, and what is deeper is a function of its own."""
@@ -47,22 +51,48 @@ SPREAD = 16
 Kind = OneOf["rows", "one", "index", "keys", "range", "add", "between", "days", "given"]
 Need = tuple[Kind, str, tuple[Any, ...]]
 """What a parameter stands for: the rows of a relation; its rows by the values at some places, which one row
-has or several, or those values alone; a function that finds rows by such values and between two bounds; a function that counts by
-a calendar, or the days of all of them; or a named constant, with the value it had when this was written."""
+has or several, or those values alone; a function that finds rows by such values and between two bounds; a
+function that counts by a calendar, or the days of all of them; or a named constant, with the value it had
+when this was written."""
 
 
-Guess = Callable[[str, tuple[int, ...]], float]
-"""Tells how many rows of a relation have the same values at some places, on average; it decides what comes
-first, and so how fast a rule is, never what it gives."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A function as it was written: its source, what to call it with, and a guess how much work it is. Of a
+    relation that may not have to be derived, also its rules."""
+
+    source: str
+    needs: tuple[Need, ...]
+    work: float
+    rules: tuple[Rule, ...] = ()
+
+
+class Facts(Protocol):
+    """What is asked of the facts so far. It decides how fast a rule is, never what it gives."""
+
+    def guess(self, relation: str, places: tuple[int, ...]) -> float:
+        """How many rows of a relation have the same values at some places, on average."""
+
+    def put_off(self, relation: str) -> Draft | None:
+        """A relation that is derived only if its rules are not written out wherever it is read."""
+
+    def settle(self, relation: str) -> None:
+        """A relation that was put off is to be derived."""
+
+    def shared(self, draft: Draft) -> str:
+        """The name under which the function that a draft gives can be had, as if it were the rows of a
+        relation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A Python expression, whether it may be None, and whether it is the same for all rows."""
+    """A Python expression, whether it may be None, whether it is the same for all rows, and which row of
+    which relation it comes from, at which place."""
 
     text: str
     unknown: bool
     fixed: bool = False
+    row: tuple[str, str, int] | None = None
 
 
 Env = dict[str, Name]
@@ -108,20 +138,16 @@ class Block:
         return [*self.lines, *reversed(self.last)]
 
 
-def written(
-    rules: Iterable[Rule], relations: Mapping[str, Relation], guess: Guess
-) -> tuple[str, tuple[Need, ...]]:
-    """The source of `derive` for all rules of a relation, and what to call it with."""
-    rules = list(rules)
+def written(rules: Iterable[Rule], relations: Mapping[str, Relation], facts: Facts) -> Draft:
+    """The function `derive` for all rules of a relation."""
+    rules = tuple(rules)
     copied = copy_of(rules[0], relations) if len(rules) == 1 else None
     if copied is not None:
         same = "p0 if isinstance(p0, dict) else dict.fromkeys(p0)"
-        return f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),)
-    writer = Writer(relations, guess)
+        return Draft(f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),), 0)
+    writer = Writer(relations, facts)
     loops = [line for rule in rules for line in writer.rule(rule)]
-    head = f"def derive({', '.join(writer.needs.values())}):"
-    body = [*writer.fixed, *writer.functions, "out = {}", *loops, "return out"]
-    return "\n    ".join([head, *body]) + "\n", tuple(writer.needs)
+    return writer.draft(["out = {}", *loops, "return out"], rules)
 
 
 def copy_of(rule: Rule, relations: Mapping[str, Relation]) -> str | None:
@@ -140,12 +166,19 @@ class Writer:
     """Writes the function of one relation."""
 
     relations: Mapping[str, Relation]
-    guess: Guess
+    facts: Facts
     needs: dict[Need, str] = field(default_factory=dict)
     fixed: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     seen: dict[int, Part] = field(default_factory=dict)
     count: int = 0
+    work: float = 0
+
+    def draft(self, body: Iterable[str], rules: tuple[Rule, ...] = ()) -> Draft:
+        """What was written, as a function."""
+        head = f"def derive({', '.join(self.needs.values())}):"
+        source = "\n    ".join([head, *self.fixed, *self.functions, *body]) + "\n"
+        return Draft(source, tuple(self.needs), self.work, rules)
 
     def fresh(self, letter: str) -> str:
         self.count += 1
@@ -206,8 +239,11 @@ class Writer:
         joined = any(isinstance(t, Var) and t.name in env for _, t in literal.args)
         if joined and all(name in env or uses[name] == 1 for name in about.names):
             return (1, 1)
+        draft = self.facts.put_off(relation.name)
+        if draft is not None and (not joined or draft.work > WORTH * times):
+            return (6, 0)
         found = self.found(literal, env)
-        work = found * times + (self.guess(relation.name, ()) if known else 0)
+        work = found * times + (self.facts.guess(relation.name, ()) if known else 0)
         if not joined:
             return (5, work)
         return (2 if found <= 1 else 4, work)
@@ -216,10 +252,11 @@ class Writer:
         """A guess how many rows of an atom match."""
         relation = self.relations[atom.relation]
         known = [n for n, t in atom.args if not isinstance(t, Var) or t.name in env]
-        return self.guess(atom.relation, tuple(sorted(relation.index(n) for n in known)))
+        return self.facts.guess(atom.relation, tuple(sorted(relation.index(n) for n in known)))
 
     def literal(self, literal: Literal, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
         """Write a literal; `left` are those that come after it."""
+        self.work += block.times
         match literal:
             case Atom():
                 self.atom(literal, env, block, uses, left)
@@ -233,6 +270,10 @@ class Writer:
     def atom(self, atom: Atom, env: Env, block: Block, uses: Counter[str], left: list[Part]) -> None:
         """A loop over the rows that match, or a test when nothing of them is used."""
         relation = self.relations[atom.relation]
+        written_out = self.written_out(atom, env, block.times)
+        if written_out is not None:
+            block.require(self.test(written_out, env, block))
+            return
         row = self.fresh("t")
         strict: list[tuple[int, str]] = []
         alike: list[tuple[Name, Name]] = []
@@ -240,7 +281,7 @@ class Writer:
         found: dict[str, Name] = {}
         for column, term in atom.args:
             place = relation.index(column)
-            here = Name(f"{row}[{place}]", relation.columns[place].unknown)
+            here = Name(f"{row}[{place}]", relation.columns[place].unknown, row=(row, atom.relation, place))
             if isinstance(term, Var) and term.name not in env:
                 if term.name in found:
                     alike.append((here, found[term.name]))
@@ -267,13 +308,14 @@ class Writer:
             return
         if not alike and self.one_of(atom, strict, used, uses, block, left):
             return
-        near = self.guess(atom.relation, places(strict))
+        near = self.facts.guess(atom.relation, places(strict))
         bounds = self.bounds(atom, env, left) if block.times > 1 and near >= SPREAD and not loose else {}
         if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
             bounds = {}
         times = self.found(atom, env) * block.times
         block.loop(row, self.candidates(atom.relation, strict, loose, bounds))
         block.times = max(times, 1)
+        self.work += block.times
         for here, value in alike:
             block.require(compared("=", here, value, atom.sure))
         for name, here in found.items():
@@ -304,6 +346,23 @@ class Writer:
         left.remove(other)
         return True
 
+    def written_out(self, atom: Atom, env: Env, times: float) -> Either | None:
+        """The rules of a relation that was put off, for one row of it, if it is less work to try them so
+        many times than to derive the relation; else the relation is to be derived."""
+        draft = self.facts.put_off(atom.relation)
+        if draft is None:
+            return None
+        asked = {column: t for column, t in atom.args if not isinstance(t, Var) or t.name in env}
+        self.count += 1
+        literal = Either(tuple(for_one(rule, asked, f"^{self.count}") for rule in draft.rules))
+        trial = Writer(self.relations, self.facts, count=self.count)
+        for body in literal.bodies:
+            trial.exists(body, env, Block(0, times))
+        if trial.work <= draft.work:
+            return literal
+        self.facts.settle(atom.relation)
+        return None
+
     def place(self, atom: Atom, column: str) -> int:
         return self.relations[atom.relation].index(column)
 
@@ -326,7 +385,7 @@ class Writer:
             find = self.need("range", relation, (places(strict), below[0], above[0]))
             return f"{find}({key(strict)}, {below[1]}, {above[1]})"
         if strict:
-            kind: Kind = "one" if self.guess(relation, places(strict)) <= 1 else "index"
+            kind: Kind = "one" if self.facts.guess(relation, places(strict)) <= 1 else "index"
             return f"{self.need(kind, relation, places(strict))}.get({key(strict)}, EMPTY)"
         rows = self.need("rows", relation)
         if loose:
@@ -359,7 +418,7 @@ class Writer:
             return value
         name = self.fresh("v")
         block.add(f"{name} = {value.text}")
-        return Name(name, value.unknown)
+        return Name(name, value.unknown, row=value.row)
 
     # Tests
 
@@ -390,16 +449,29 @@ class Writer:
         """Whether a body has a match."""
         if all(isinstance(x, Compare | Member) for x in body):
             return "(" + (" and ".join(self.test(x, env, block) for x in body) or "True") + ")"
-        simple = self.only_tests(body, env)
+        simple = self.only_tests(body, env, block.times)
         if simple is not None:
             return simple
-        given, inside = self.inner(names_in(body), env)
+        names = names_in(body)
+        given, inside = self.inner(names, env)
         name = self.fresh("exists")
         inner = Block(1, max(block.times, 2), first=True)
         self.body(body, inside, inner)
         inner.add("return True")
-        self.functions += [f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
+        again = ["@cache"] if self.repeated([v for n, v in env.items() if n in names], block.times) else []
+        self.functions += [*again, f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
         return f"{name}({given})"
+
+    def repeated(self, values: Iterable[Name], times: float) -> bool:
+        """Whether the same values come again and again, since many rows share them."""
+        rows = {v.row for v in values if not v.fixed}
+        if not rows or None in rows or times < 100:
+            return False
+        found = [row for row in rows if row is not None]
+        relations = {relation for _, relation, _ in found}
+        if len({row for row, _, _ in found}) > 1:
+            return False
+        return self.facts.guess(relations.pop(), tuple(sorted(place for _, _, place in found))) >= 3
 
     def inner(self, names: set[str], env: Env) -> tuple[str, Env]:
         """The values that a function is called with, and what it knows them as."""
@@ -408,24 +480,24 @@ class Writer:
         inside |= {n: Name(f"o{i}", v.unknown) for i, (n, v) in enumerate(passed.items())}
         return ", ".join(v.text for v in passed.values()), inside
 
-    def only_tests(self, body: Body, env: Env) -> str | None:
+    def only_tests(self, body: Body, env: Env, times: float) -> str | None:
         """A body as one expression, when it has neither loops nor values of its own."""
-        if not self.are_tests(body, env):
+        if not self.are_tests(body, env, times):
             return None
         inner = Block(0)
         self.body(body, env, inner)
         return "(" + " and ".join(line.strip()[3:-1] for line in inner.lines) + ")"
 
-    def are_tests(self, body: Body, env: Env) -> bool:
+    def are_tests(self, body: Body, env: Env, times: float) -> bool:
         """Whether the literals of a body look up an index and no more, each for itself."""
         uses = Counter([name for p in self.parts(body) for name in p.names])
-        return all(self.is_test(literal, env, uses) for literal in body)
+        return all(self.is_test(literal, env, uses, times) for literal in body)
 
-    def is_test(self, literal: Literal, env: Env, uses: Counter[str]) -> bool:
+    def is_test(self, literal: Literal, env: Env, uses: Counter[str], times: float) -> bool:
         """Whether a literal is an atom whose values are known or used nowhere, or the negation of such."""
         if isinstance(literal, Not):
-            return self.are_tests(literal.body, env)
-        if not isinstance(literal, Atom):
+            return self.are_tests(literal.body, env, times)
+        if not isinstance(literal, Atom) or self.written_out(literal, env, times) is not None:
             return False
         columns = {c.name: c for c in self.relations[literal.relation].columns}
         own: set[str] = set()
@@ -474,14 +546,26 @@ class Writer:
     # Aggregates
 
     def aggregate(self, literal: Aggregate, env: Env, block: Block) -> Name:
-        """A function of the variables around; it remembers, since many matches ask for the same value."""
+        """A function of the variables around; it remembers, since many matches ask for the same value, and
+        so do other rules."""
         given, inside = self.inner(names_in((literal,)), env)
+        if any(v.fixed and v.text.isidentifier() for v in inside.values()):
+            name, known = self.measured(literal, inside, block.times)
+        else:
+            writer = Writer(self.relations, self.facts)
+            name, known = writer.measured(literal, inside, block.times)
+            name = self.need("rows", self.facts.shared(writer.draft([f"return {name}"])))
+            self.work += writer.work
+        return self.keep(Name(f"{name}({given})", literal.kind != "count" or not known), block)
+
+    def measured(self, literal: Aggregate, inside: Env, times: float) -> tuple[str, bool]:
+        """Write an aggregate as a function: its name, and whether all the values it is over are known."""
         name = self.fresh("aggregate")
         lines = ["@cache", f"def {name}({parameters(inside)}):"]
-        rows, known = self.gathered(literal, literal.body, inside, lines, block.times)
+        rows, known = self.gathered(literal, literal.body, inside, lines, times)
         against = "EMPTY"
         if literal.against:
-            against, _ = self.gathered(literal, literal.against, inside, lines, block.times)
+            against, _ = self.gathered(literal, literal.against, inside, lines, times)
         last = Block(1)
         window = "".join(f"{self.term(t, inside, last).text}, " for t in literal.window or ())
         if literal.kind == "count" and known:
@@ -491,7 +575,7 @@ class Writer:
             days = self.need("days", "")
             last.add(f"return aggregated({how}, {rows}, {against}, ({window}), {days})")
         self.functions += [*lines, *last.end()]
-        return self.keep(Name(f"{name}({given})", literal.kind != "count" or not known), block)
+        return name, known
 
     def gathered(
         self, literal: Aggregate, body: Body, env: Env, lines: list[str], times: float
@@ -507,6 +591,22 @@ class Writer:
         block.add(f"{into}.add(({''.join(f'{v.text}, ' for v in values)}))")
         lines += block.end()
         return into, not any(v.unknown for v in values)
+
+
+def for_one(rule: Rule, asked: Mapping[str, Term], mark: str) -> Body:
+    """The body of a rule for rows that have the values asked for; its own variables get a mark."""
+    names: dict[str, Term] = {name: Var(name + mark) for name in names_in(rule.body)}
+    fixed, equal = computed(rule.body), []
+    for column, term in rule.args:
+        if column not in asked:
+            continue
+        if isinstance(term, Var) and term.name not in fixed:
+            fixed.add(term.name)
+            names[term.name] = asked[column]
+        else:
+            equal.append((term, asked[column]))
+    tests = (Compare("=", term_under(term, names), value) for term, value in equal)
+    return (*(substituted(literal, names) for literal in rule.body), *tests)
 
 
 def parameters(inside: Env) -> str:

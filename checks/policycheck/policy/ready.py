@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import Program, Relation, Row, Value
-from policycheck_engine.memory import Counted, Step, World, counted_by, no_collection, steps
+from policycheck_engine.memory import Counted, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Norm
 from policycheck_engine.readings import Outline, readings
 from policycheck_engine.strata import needed
@@ -98,19 +98,12 @@ class Ready:
         known = read(key)
         with no_collection():
             world = World(self.basis.calendars, tables, self.given)
-            taken: list[Any] = []
-            for step in (
-                marshal.loads(known) if known else steps(self.program, self.basis.wanted, world.guess)
-            ):
-                world.take(step)
-                taken.append(step)
-            if not known:
-                write(key, marshal.dumps(taken))
+            if known:
+                for step in marshal.loads(known):
+                    world.take(step)
+            else:
+                write(key, marshal.dumps(steps(self.program, self.basis.wanted, world)))
             return world.views(self.basis.wanted)
-
-    def steps(self, world: World) -> Iterable[Step]:
-        """The program as steps, while they are taken in a world."""
-        return steps(self.program, self.basis.wanted, world.guess)
 
 
 def made_ready(

@@ -73,11 +73,11 @@ class Asked:
         scale = sum(map(len, rows.values())).bit_length()
         with no_collection():
             world = World(counted_by(self.program), rows)
-            taken = []
-            for step in self.taken.get(scale) or steps(self.program, self.wanted, world.guess):
-                world.take(step)
-                taken.append(step)
-            self.taken[scale] = taken
+            if scale in self.taken:
+                for step in self.taken[scale]:
+                    world.take(step)
+            else:
+                self.taken[scale] = steps(self.program, self.wanted, world)
             return world.only(self.wanted)
 
 
