@@ -222,12 +222,14 @@ def between(index: Index, below: int | None, above: int | None) -> Callable[...,
     prepared: dict[object, tuple[list[Row], list[Any], list[Any], list[Row]]] = {}
     places = [place for place in (below, above) if place is not None]
 
+    first, last = places[0], places[-1]
+
     def prepare(rows: list[Row]) -> tuple[list[Row], list[Any], list[Any], list[Row]]:
-        vague = [row for row in rows if any(row[place] is None for place in places)]
-        known = [row for row in rows if all(row[place] is not None for place in places)]
-        known.sort(key=itemgetter(places[0]))
-        firsts: list[Any] = [row[places[0]] for row in known]
-        lasts: list[Any] = [row[places[-1]] for row in known]
+        vague = [row for row in rows if row[first] is None or row[last] is None]
+        known = [row for row in rows if row[first] is not None and row[last] is not None] if vague else rows
+        known = sorted(known, key=itemgetter(first))
+        firsts: list[Any] = [row[first] for row in known]
+        lasts: list[Any] = [row[last] for row in known]
         return known, firsts, list(accumulate(lasts, max)), vague
 
     def find(key: object, upper: Value, lower: Value) -> Collection[Row]:
@@ -235,7 +237,7 @@ def between(index: Index, below: int | None, above: int | None) -> Callable[...,
         if len(rows) < FEW:
             return rows
         if key not in prepared:
-            prepared[key] = prepare(list(rows))
+            prepared[key] = prepare(rows)
         known, firsts, highest, vague = prepared[key]
         start = 0 if above is None or lower is None else bisect_left(highest, lower)
         end = len(known) if below is None or upper is None else bisect_right(firsts, upper)

@@ -7,7 +7,7 @@ each of its parameters stands for. It says nothing of any records, so that it ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from typing import Literal as OneOf
@@ -42,6 +42,12 @@ OPERATOR = {"=": "==", "!=": "!="}
 WORTH = 10
 """A relation that was put off is derived when it might save so much work for each of its rows' uses."""
 
+SAFE = 2
+"""So many times as much work it must seem to derive a relation that was put off, since guesses go wrong."""
+
+FEWER = 4
+"""Of tests of which one must hold, each is guessed to be made so many times less than the one before."""
+
 DEEPEST = 15
 """So many loops inside each other; Python allows a few more, and what is deeper is a function of its own."""
 
@@ -75,9 +81,6 @@ class Facts(Protocol):
 
     def put_off(self, relation: str) -> Draft | None:
         """A relation that is derived only if its rules are not written out wherever it is read."""
-
-    def settle(self, relation: str) -> None:
-        """A relation that was put off is to be derived."""
 
     def shared(self, draft: Draft) -> str:
         """The name under which the function that a draft gives can be had, as if it were the rows of a
@@ -358,10 +361,7 @@ class Writer:
         trial = Writer(self.relations, self.facts, count=self.count)
         for body in literal.bodies:
             trial.exists(body, env, Block(0, times))
-        if trial.work <= draft.work:
-            return literal
-        self.facts.settle(atom.relation)
-        return None
+        return literal if trial.work * SAFE <= draft.work else None
 
     def place(self, atom: Atom, column: str) -> int:
         return self.relations[atom.relation].index(column)
@@ -434,8 +434,16 @@ class Writer:
             case Not():
                 return f"not {self.exists(literal.body, env, block)}"
             case Either():
-                return "(" + " or ".join(self.exists(b, env, block) for b in literal.bodies) + ")"
+                return "(" + " or ".join(self.either(literal, env, block)) + ")"
         raise AssertionError(f"no test: {literal}")
+
+    def either(self, literal: Either, env: Env, block: Block) -> Iterator[str]:
+        """Tests of which one must hold; each is made less often than the one before."""
+        times = block.times
+        for body in literal.bodies:
+            yield self.exists(body, env, block)
+            block.times = max(block.times / FEWER, 1)
+        block.times = times
 
     def member(self, literal: Member, value: Name, block: Block) -> str:
         texts = "".join(f"{self.term(c, {}, block).text}, " for c in literal.values)
@@ -449,6 +457,10 @@ class Writer:
         """Whether a body has a match."""
         if all(isinstance(x, Compare | Member) for x in body):
             return "(" + (" and ".join(self.test(x, env, block) for x in body) or "True") + ")"
+        if len(body) == 1 and isinstance(body[0], Atom):
+            written_out = self.written_out(body[0], env, block.times)
+            if written_out is not None:
+                return self.test(written_out, env, block)
         simple = self.only_tests(body, env, block.times)
         if simple is not None:
             return simple
@@ -484,7 +496,7 @@ class Writer:
         """A body as one expression, when it has neither loops nor values of its own."""
         if not self.are_tests(body, env, times):
             return None
-        inner = Block(0)
+        inner = Block(0, times)
         self.body(body, env, inner)
         return "(" + " and ".join(line.strip()[3:-1] for line in inner.lines) + ")"
 
