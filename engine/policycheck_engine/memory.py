@@ -224,10 +224,10 @@ def between(index: Index, below: int | None, above: int | None) -> Callable[...,
 
     first, last = places[0], places[-1]
 
-    def prepare(rows: list[Row]) -> tuple[list[Row], list[Any], list[Any], list[Row]]:
+    def prepare(rows: Sequence[Row]) -> tuple[list[Row], list[Any], list[Any], list[Row]]:
         vague = [row for row in rows if row[first] is None or row[last] is None]
-        known = [row for row in rows if row[first] is not None and row[last] is not None] if vague else rows
-        known = sorted(known, key=itemgetter(first))
+        clear = [row for row in rows if row[first] is not None and row[last] is not None] if vague else rows
+        known = sorted(clear, key=itemgetter(first))
         firsts: list[Any] = [row[first] for row in known]
         lasts: list[Any] = [row[last] for row in known]
         return known, firsts, list(accumulate(lasts, max)), vague

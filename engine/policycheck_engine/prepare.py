@@ -90,6 +90,9 @@ class Maker:
     def put_off(self, relation: str) -> Draft | None:
         return self.waiting.get(relation)
 
+    def indexed(self, relation: str) -> list[tuple[int, ...]]:
+        return [places for kind, _, places in self.world.made[relation] if kind in ("one", "index")]
+
     def settle(self, relation: str) -> None:
         """See to it that a relation is derived, if it was put off."""
         if relation in self.waiting:

@@ -7,7 +7,7 @@ each of its parameters stands for. It says nothing of any records, so that it ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from typing import Literal as OneOf
@@ -82,6 +82,9 @@ class Facts(Protocol):
     def put_off(self, relation: str) -> Draft | None:
         """A relation that is derived only if its rules are not written out wherever it is read."""
 
+    def indexed(self, relation: str) -> Collection[tuple[int, ...]]:
+        """The places by whose values rows of a relation can be looked up already."""
+
     def shared(self, draft: Draft) -> str:
         """The name under which the function that a draft gives can be had, as if it were the rows of a
         relation."""
@@ -147,7 +150,7 @@ def written(rules: Iterable[Rule], relations: Mapping[str, Relation], facts: Fac
     copied = copy_of(rules[0], relations) if len(rules) == 1 else None
     if copied is not None:
         same = "p0 if isinstance(p0, dict) else dict.fromkeys(p0)"
-        return Draft(f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),), 0)
+        return Draft(f"def derive(p0):\n    return {same}\n", (("rows", copied, ()),), 0, rules)
     writer = Writer(relations, facts)
     loops = [line for rule in rules for line in writer.rule(rule)]
     return writer.draft(["out = {}", *loops, "return out"], rules)
@@ -306,10 +309,13 @@ class Writer:
                     block.require(f"{value.text} is not None")
                 strict.append((place, value.text))
         used = [name for name in found if uses[name]]
-        if not alike and not used:
+        fewer = self.lookup(atom.relation, places(strict), block.times, bool(used) or block.first)
+        rest = [f"{row}[{place}] == {value}" for place, value in strict if place not in fewer]
+        strict = [(place, value) for place, value in strict if place in fewer]
+        if not alike and not used and not rest:
             block.require(self.some(atom.relation, strict))
             return
-        if not alike and self.one_of(atom, strict, used, uses, block, left):
+        if not alike and not rest and self.one_of(atom, strict, used, uses, block, left):
             return
         near = self.facts.guess(atom.relation, places(strict))
         bounds = self.bounds(atom, env, left) if block.times > 1 and near >= SPREAD and not loose else {}
@@ -319,6 +325,8 @@ class Writer:
         block.loop(row, self.candidates(atom.relation, strict, loose, bounds))
         block.times = max(times, 1)
         self.work += block.times
+        for test in rest:
+            block.require(test)
         for here, value in alike:
             block.require(compared("=", here, value, atom.sure))
         for name, here in found.items():
@@ -344,6 +352,8 @@ class Writer:
         place = next(self.place(atom, n) for n, t in atom.args if isinstance(t, Var) and t.name == used[0])
         if self.relations[atom.relation].columns[place].unknown or any(c.name for c in member.values):
             return False
+        if self.facts.guess(atom.relation, places(strict)) <= 1:
+            return False
         found = (self.some(atom.relation, [*strict, (place, repr(c.value))]) for c in member.values)
         block.require(" or ".join(found) or "False")
         left.remove(other)
@@ -365,6 +375,21 @@ class Writer:
 
     def place(self, atom: Atom, column: str) -> int:
         return self.relations[atom.relation].index(column)
+
+    def lookup(self, relation: str, known: tuple[int, ...], times: float, several: bool) -> tuple[int, ...]:
+        """The places to look rows up by, of those whose values are known: fewer than all where that takes
+        no new index, or one that others can use, and leaves few rows to go through; if not `several`, one."""
+        if len(known) < 2 or self.facts.put_off(relation) is not None:
+            return known
+        ready = self.facts.indexed(relation)
+        if known in ready:
+            return known
+        keys = [(place,) for place in known if self.facts.guess(relation, (place,)) <= 1]
+        options = keys + [some for some in ready if some and set(some) < set(known)]
+        work = [(self.facts.guess(relation, some), some) for some in options]
+        rows, some = min(work, default=(0, known))
+        few = rows * times <= self.facts.guess(relation, ()) and (several or rows <= 1)
+        return some if few else known
 
     def some(self, relation: str, strict: list[tuple[int, str]]) -> str:
         """Whether a relation has a row with these values."""
@@ -511,19 +536,21 @@ class Writer:
             return self.are_tests(literal.body, env, times)
         if not isinstance(literal, Atom) or self.written_out(literal, env, times) is not None:
             return False
-        columns = {c.name: c for c in self.relations[literal.relation].columns}
-        own: set[str] = set()
+        relation = self.relations[literal.relation]
+        columns = {c.name: c for c in relation.columns}
+        known, own = [], set()
         for column, term in literal.args:
             if isinstance(term, Call):
                 return False
             if isinstance(term, Const) or term.name in env:
                 if not literal.sure or columns[column].unknown:
                     return False
+                known.append(relation.index(column))
             elif term.name in own or uses[term.name] > 1:
                 return False
             else:
                 own.add(term.name)
-        return True
+        return len(self.lookup(relation.name, tuple(sorted(known)), times, False)) == len(known)
 
     # Terms
 
