@@ -42,6 +42,9 @@ OPERATOR = {"=": "==", "!=": "!="}
 WORTH = 10
 """A relation that was put off is derived when it might save so much work for each of its rows' uses."""
 
+FEW_ROWS = 16
+"""A loop over so few rows may come first without a thought."""
+
 SAFE = 2
 """So many times as much work it must seem to derive a relation that was put off, since guesses go wrong."""
 
@@ -221,15 +224,59 @@ class Writer:
         uses = Counter([name for p in left for name in p.names])
         uses.update(wanted)
         while left:
-            ready = [p for p in left if not p.needs & lacking]
-            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, env, uses, block.times)))
+            chosen = self.next(left, lacking, env, uses, block.times)
             left.remove(chosen)
             uses.subtract(chosen.names)
             self.literal(chosen.literal, env, block, uses, left)
             lacking -= chosen.gives
         return env
 
-    def cost(self, about: Part, env: Env, uses: Counter[str], times: float) -> tuple[int, float]:
+    def next(
+        self, left: list[Part], lacking: set[str], env: Collection[str], uses: Counter[str], times: float
+    ) -> Part:
+        """The literal to write next. Where nothing has to do with what is known, all beginnings are thought
+        through, but for those that one of few rows makes needless."""
+        ready = [p for p in left if not p.needs & lacking]
+        costs = [((p.waits(left), *self.cost(p, env, uses, times)), i) for i, p in enumerate(ready)]
+        (waits, rank, work), first = min(costs)
+        if rank == 5 and not waits and work > FEW_ROWS:
+            begin = [ready[i] for (waits, rank, _), i in costs if rank == 5 and not waits]
+            if len(begin) > 1:
+                return min(begin, key=lambda p: self.outlook(p, left, env, uses, times))
+        return ready[first]
+
+    def outlook(
+        self, chosen: Part, left: list[Part], env: Collection[str], uses: Counter[str], times: float
+    ) -> float:
+        """A guess how much work the atoms of a body are, when this one comes first."""
+        left, known, uses, work = list(left), set(env), Counter(uses), 0.0
+        lacking = {name for p in left for name in p.gives} - known
+        while True:
+            left.remove(chosen)
+            uses.subtract(chosen.names)
+            if isinstance(chosen.literal, Atom):
+                found = self.found(chosen.literal, known)
+                work += self.price(chosen.literal, known) + times * (1 + 2 * found)
+                times *= max(found, 1) if any(uses[name] for name in chosen.gives - known) else 1
+            known |= chosen.gives
+            lacking -= chosen.gives
+            left = [p for p in left if isinstance(p.literal, Atom) or p.gives]
+            if not left:
+                return work
+            ready = [p for p in left if not p.needs & lacking]
+            chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, known, uses, times)))
+
+    def price(self, atom: Atom, known: Collection[str]) -> float:
+        """A guess how much work the index is that an atom is looked up by; one of lists is dearer."""
+        relation = self.relations[atom.relation]
+        where = [n for n, t in atom.args if not isinstance(t, Var) or t.name in known]
+        some = tuple(sorted(relation.index(n) for n in where))
+        if not some or len(some) == len(relation.columns) or some in self.facts.indexed(relation.name):
+            return 0
+        rows = self.facts.guess(relation.name, ())
+        return rows if self.facts.guess(relation.name, some) <= 1 else 3 * rows
+
+    def cost(self, about: Part, env: Collection[str], uses: Counter[str], times: float) -> tuple[int, float]:
         """What to do next: what can be tested, by how long that takes; then the atom whose index and rows are
         the least work, those first that have to do with what is known."""
         literal = about.literal
@@ -254,7 +301,7 @@ class Writer:
             return (5, work)
         return (2 if found <= 1 else 4, work)
 
-    def found(self, atom: Atom, env: Env) -> float:
+    def found(self, atom: Atom, env: Collection[str]) -> float:
         """A guess how many rows of an atom match."""
         relation = self.relations[atom.relation]
         known = [n for n, t in atom.args if not isinstance(t, Var) or t.name in env]
