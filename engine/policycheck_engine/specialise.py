@@ -42,6 +42,9 @@ OPERATOR = {"=": "==", "!=": "!="}
 WORTH = 10
 """A relation that was put off is derived when it might save so much work for each of its rows' uses."""
 
+COMMON = 4
+"""Values that more than every so manieth row has are looked for among all rows, when that is done once."""
+
 FEW_ROWS = 16
 """A loop over so few rows may come first without a thought."""
 
@@ -254,9 +257,10 @@ class Writer:
         while True:
             left.remove(chosen)
             uses.subtract(chosen.names)
-            if isinstance(chosen.literal, Atom):
+            if isinstance(chosen.literal, Atom) and self.facts.put_off(chosen.literal.relation) is None:
                 found = self.found(chosen.literal, known)
-                work += self.price(chosen.literal, known) + times * (1 + 2 * found)
+                work += self.price(chosen.literal, known, found)
+                work += times * (2 + found * (3 if found > 1 and known else 1))
                 times *= max(found, 1) if any(uses[name] for name in chosen.gives - known) else 1
             known |= chosen.gives
             lacking -= chosen.gives
@@ -266,15 +270,15 @@ class Writer:
             ready = [p for p in left if not p.needs & lacking]
             chosen = min(ready, key=lambda p: (p.waits(left), self.cost(p, known, uses, times)))
 
-    def price(self, atom: Atom, known: Collection[str]) -> float:
+    def price(self, atom: Atom, known: Collection[str], found: float) -> float:
         """A guess how much work the index is that an atom is looked up by; one of lists is dearer."""
         relation = self.relations[atom.relation]
-        where = [n for n, t in atom.args if not isinstance(t, Var) or t.name in known]
-        some = tuple(sorted(relation.index(n) for n in where))
-        if not some or len(some) == len(relation.columns) or some in self.facts.indexed(relation.name):
+        where = [relation.index(n) for n, t in atom.args if not isinstance(t, Var) or t.name in known]
+        if len(where) in (0, len(relation.columns)) or tuple(sorted(where)) in self.facts.indexed(
+            relation.name
+        ):
             return 0
-        rows = self.facts.guess(relation.name, ())
-        return rows if self.facts.guess(relation.name, some) <= 1 else 3 * rows
+        return self.facts.guess(relation.name, ()) * (1 if found <= 1 else 3)
 
     def cost(self, about: Part, env: Collection[str], uses: Counter[str], times: float) -> tuple[int, float]:
         """What to do next: what can be tested, by how long that takes; then the atom whose index and rows are
@@ -357,6 +361,8 @@ class Writer:
                 strict.append((place, value.text))
         used = [name for name in found if uses[name]]
         fewer = self.lookup(atom.relation, places(strict), block.times, bool(used) or block.first)
+        if block.times <= 1 and used and self.scanned(atom, fewer):
+            fewer = ()
         rest = [f"{row}[{place}] == {value}" for place, value in strict if place not in fewer]
         strict = [(place, value) for place, value in strict if place in fewer]
         if not alike and not used and not rest:
@@ -437,6 +443,12 @@ class Writer:
         rows, some = min(work, default=(0, known))
         few = rows * times <= self.facts.guess(relation, ()) and (several or rows <= 1)
         return some if few else known
+
+    def scanned(self, atom: Atom, known: tuple[int, ...]) -> bool:
+        """Whether an atom that is looked up once is as well looked for among all rows."""
+        if known in self.facts.indexed(atom.relation):
+            return False
+        return self.facts.guess(atom.relation, known) * COMMON > self.facts.guess(atom.relation, ())
 
     def some(self, relation: str, strict: list[tuple[int, str]]) -> str:
         """Whether a relation has a row with these values."""
