@@ -114,7 +114,8 @@ Env = dict[str, Name]
 class Block:
     """Lines of a function while it is being written, at some depth.
 
-    `times` is a guess how often what comes next is done; `first` says that the first match ends it all.
+    `times` is a guess how often what comes next is done; `first` says that the first match ends it all, and
+    `starts` that a loop is what comes first.
     """
 
     depth: int
@@ -123,6 +124,7 @@ class Block:
     lines: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     loops: int = 0
+    starts: bool = False
 
     def add(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
@@ -135,6 +137,7 @@ class Block:
     def loop(self, row: str, rows: str) -> None:
         """Go on for each of some rows."""
         self.loops += 1
+        self.starts = self.starts or not self.lines
         if self.loops % DEEPEST == 0:
             name = f"deeper{self.loops}"
             self.last.append(
@@ -321,6 +324,8 @@ class Writer:
                 env[literal.var.name] = self.keep(self.term(literal.term, env, block), block)
             case Aggregate():
                 env[literal.into.name] = self.aggregate(literal, env, block)
+            case Not() if self.absent(literal.body, env, block):
+                pass
             case _:
                 block.require(self.test(literal, env, block))
 
@@ -554,13 +559,13 @@ class Writer:
         inner = Block(1, max(block.times, 2), first=True)
         self.body(body, inside, inner)
         inner.add("return True")
-        again = ["@cache"] if self.repeated([v for n, v in env.items() if n in names], block.times) else []
+        again = ["@cache"] if self.repeated(env, names, block.times) else []
         self.functions += [*again, f"def {name}({parameters(inside)}):", *inner.end(), "    return False"]
         return f"{name}({given})"
 
-    def repeated(self, values: Iterable[Name], times: float) -> bool:
+    def repeated(self, env: Env, names: Collection[str], times: float) -> bool:
         """Whether the same values come again and again, since many rows share them."""
-        rows = {v.row for v in values if not v.fixed}
+        rows = {value.row for name, value in env.items() if name in names and not value.fixed}
         if not rows or None in rows or times < 100:
             return False
         found = [row for row in rows if row is not None]
@@ -568,6 +573,24 @@ class Writer:
         if len({row for row, _, _ in found}) > 1:
             return False
         return self.facts.guess(relations.pop(), tuple(sorted(place for _, _, place in found))) >= 3
+
+    def absent(self, body: Body, env: Env, block: Block) -> bool:
+        """Go on when a body has no match, if one loop tells that: it is left at the first match."""
+        if [type(x) for x in body if not isinstance(x, Compare | Member | Bind)] != [Atom]:
+            return False
+        if self.are_tests(body, env, block.times) or self.repeated(env, names_in(body), block.times):
+            return False
+        inner = Block(block.depth, max(block.times, 2), first=True)
+        before = self.work
+        self.body(body, env, inner)
+        if inner.loops != 1 or not inner.starts:
+            self.work = before
+            return False
+        inner.add("break")
+        block.lines += inner.lines
+        block.add("else:")
+        block.depth += 1
+        return True
 
     def inner(self, names: set[str], env: Env) -> tuple[str, Env]:
         """The values that a function is called with, and what it knows them as."""
@@ -661,13 +684,17 @@ class Writer:
         name = self.fresh("aggregate")
         lines = ["@cache", f"def {name}({parameters(inside)}):"]
         rows, known = self.gathered(literal, literal.body, inside, lines, times)
-        against = "EMPTY"
+        against, sure = "EMPTY", True
         if literal.against:
-            against, _ = self.gathered(literal, literal.against, inside, lines, times)
+            against, sure = self.gathered(literal, literal.against, inside, lines, times)
         last = Block(1)
         window = "".join(f"{self.term(t, inside, last).text}, " for t in literal.window or ())
         if literal.kind == "count" and known:
             last.add(f"return len({rows})")
+        elif literal.kind in ("max", "min") and known:
+            last.add(f"return {literal.kind}({rows})[-1] if {rows} else None")
+        elif literal.kind == "share" and literal.weight is None and known and sure:
+            last.add(f"return len({rows}) / (len({rows}) + len({against})) if {rows} or {against} else None")
         else:
             how = f"{literal.kind!r}, {literal.bound!r}, {literal.weight is not None}, {literal.unit!r}"
             days = self.need("days", "")
