@@ -101,7 +101,7 @@ class World:
         self.counted: dict[str, Days | None] = {}
         self.made: dict[str, dict[Need, Any]] = defaultdict(dict)
         self.scope: dict[str, Any] = {f"f_{name}": f.call for name, f in FUNCTIONS.items()}
-        self.scope |= {"EMPTY": (), "may": may, "cache": cache, "aggregated": aggregated}
+        self.scope |= {"EMPTY": (), "ONCE": (None,), "may": may, "cache": cache, "aggregated": aggregated}
 
     def guess(self, relation: str, places: tuple[int, ...]) -> float:
         """How many rows of a relation have the same values at some places, on average."""

@@ -34,6 +34,7 @@ from policycheck_engine.program import (
     taken,
     terms,
     variables,
+    walk,
 )
 from policycheck_engine.unfold import computed, substituted, term_under
 
@@ -114,8 +115,8 @@ Env = dict[str, Name]
 class Block:
     """Lines of a function while it is being written, at some depth.
 
-    `times` is a guess how often what comes next is done; `first` says that the first match ends it all, and
-    `starts` that a loop is what comes first.
+    `times` is a guess how often what comes next is done; `first` says that the first match ends it all; `at`
+    are the depths of its loops, of which there are `loops` with those around it.
     """
 
     depth: int
@@ -124,7 +125,7 @@ class Block:
     lines: list[str] = field(default_factory=list)
     last: list[str] = field(default_factory=list)
     loops: int = 0
-    starts: bool = False
+    at: list[int] = field(default_factory=list)
 
     def add(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
@@ -137,7 +138,6 @@ class Block:
     def loop(self, row: str, rows: str) -> None:
         """Go on for each of some rows."""
         self.loops += 1
-        self.starts = self.starts or not self.lines
         if self.loops % DEEPEST == 0:
             name = f"deeper{self.loops}"
             self.last.append(
@@ -145,7 +145,20 @@ class Block:
             )
             self.add(f"def {name}():")
             self.depth += 1
+        self.at.append(self.depth)
         self.add(f"for {row} in {rows}:")
+        self.depth += 1
+
+    def unless(self, inner: Block) -> None:
+        """Go on unless the loops of a block at this depth have a match: the first one leaves them all."""
+        inner.add("break")
+        if inner.at[:1] != [self.depth]:  # there is something before the first loop that may fail
+            inner.lines = ["    " * self.depth + "for _ in ONCE:", *("    " + line for line in inner.lines)]
+            inner.at = [self.depth, *(depth + 1 for depth in inner.at)]
+        for depth in reversed(inner.at[1:]):
+            inner.lines += ["    " * depth + line for line in ("else:", "    continue", "break")]
+        self.lines += inner.lines
+        self.add("else:")
         self.depth += 1
 
     def end(self) -> list[str]:
@@ -575,21 +588,15 @@ class Writer:
         return self.facts.guess(relations.pop(), tuple(sorted(place for _, _, place in found))) >= 3
 
     def absent(self, body: Body, env: Env, block: Block) -> bool:
-        """Go on when a body has no match, if one loop tells that: it is left at the first match."""
-        if [type(x) for x in body if not isinstance(x, Compare | Member | Bind)] != [Atom]:
+        """Go on when a body has no match, if that takes loops that are not too deep, and no memory."""
+        loops = block.loops + sum(isinstance(x, Atom) for x in walk(body))
+        if all(isinstance(x, Compare | Member) for x in body) or loops >= DEEPEST - 1:
             return False
         if self.are_tests(body, env, block.times) or self.repeated(env, names_in(body), block.times):
             return False
-        inner = Block(block.depth, max(block.times, 2), first=True)
-        before = self.work
+        inner = Block(block.depth, max(block.times, 2), first=True, loops=block.loops)
         self.body(body, env, inner)
-        if inner.loops != 1 or not inner.starts:
-            self.work = before
-            return False
-        inner.add("break")
-        block.lines += inner.lines
-        block.add("else:")
-        block.depth += 1
+        block.unless(inner)
         return True
 
     def inner(self, names: set[str], env: Env) -> tuple[str, Env]:
