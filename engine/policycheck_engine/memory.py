@@ -156,6 +156,10 @@ class World:
                 made = self.made[name]
                 index = made.get(("one", name, places)) or made.get(("index", name, places))
                 return index or keys(self.facts[name], places)
+            case "values":
+                made = self.made[name]
+                index = made.get(("one", name, places)) or made.get(("index", name, places))
+                return index or dict.fromkeys(map(itemgetter(*places), self.facts[name]))
             case "range":
                 return between(self.thing(("index", name, places[0])), places[1], places[2])
             case "given":

@@ -49,6 +49,9 @@ COMMON = 4
 FEW_ROWS = 16
 """A loop over so few rows may come first without a thought."""
 
+SHARED = 3
+"""Where so many rows share the values that are used of them, it is the values that are gone through."""
+
 SAFE = 2
 """So many times as much work it must seem to derive a relation that was put off, since guesses go wrong."""
 
@@ -61,12 +64,12 @@ DEEPEST = 15
 SPREAD = 16
 """Where so many rows share the values they are found by, those between two bounds are searched for."""
 
-Kind = OneOf["rows", "one", "index", "keys", "range", "add", "between", "days", "given"]
+Kind = OneOf["rows", "one", "index", "keys", "values", "range", "add", "between", "days", "given"]
 Need = tuple[Kind, str, tuple[Any, ...]]
 """What a parameter stands for: the rows of a relation; its rows by the values at some places, which one row
-has or several, or those values alone; a function that finds rows by such values and between two bounds; a
-function that counts by a calendar, or the days of all of them; or a named constant, with the value it had
-when this was written."""
+has or several, or those values alone, to be looked up or gone through; a function that finds rows by such
+values and between two bounds; a function that counts by a calendar, or the days of all of them; or a named
+constant, with the value it had when this was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +245,30 @@ class Writer:
         lacking = {name for p in left for name in p.gives} - set(env)
         uses = Counter([name for p in left for name in p.names])
         uses.update(wanted)
+        matched: list[Atom] = []
         while left:
             chosen = self.next(left, lacking, env, uses, block.times)
             left.remove(chosen)
             uses.subtract(chosen.names)
+            if isinstance(chosen.literal, Atom):
+                if any(self.implied(chosen.literal, atom, env, uses) for atom in matched):
+                    continue
+                matched.append(chosen.literal)
             self.literal(chosen.literal, env, block, uses, left)
             lacking -= chosen.gives
         return env
+
+    def implied(self, atom: Atom, other: Atom, env: Env, uses: Counter[str]) -> bool:
+        """Whether a row that matches another atom matches this one too."""
+        if atom.relation != other.relation or atom.finds or other.finds:
+            return False
+        columns = {c.name: c for c in self.relations[atom.relation].columns}
+        own = Counter(t.name for _, t in atom.args if isinstance(t, Var))
+        return all(
+            (n, t) in other.args and not columns[n].unknown
+            for n, t in atom.args
+            if not isinstance(t, Var) or t.name in env or uses[t.name] or own[t.name] > 1
+        )
 
     def next(
         self, left: list[Part], lacking: set[str], env: Collection[str], uses: Counter[str], times: float
@@ -389,6 +409,14 @@ class Writer:
         if not alike and not rest and self.one_of(atom, strict, used, uses, block, left):
             return
         near = self.facts.guess(atom.relation, places(strict))
+        if (
+            not strict
+            and not loose
+            and not alike
+            and not rest
+            and self.few_values(atom, found, used, uses, env, block)
+        ):
+            return
         bounds = self.bounds(atom, env, left) if block.times > 1 and near >= SPREAD and not loose else {}
         if block.first and len(bounds) < 2:  # a search stops soon, and half of the rows are not worth it
             bounds = {}
@@ -403,6 +431,25 @@ class Writer:
         for name, here in found.items():
             if uses[name]:
                 env[name] = here if uses[name] == 1 else self.keep(here, block)
+
+    def few_values(
+        self, atom: Atom, found: dict[str, Name], used: list[str], uses: Counter[str], env: Env, block: Block
+    ) -> bool:
+        """Write a loop over the different values that are used of rows, if there are far fewer of them."""
+        where = {name: found[name].row[2] for name in used if found[name].row is not None}  # type: ignore[index]
+        some = tuple(sorted(where.values()))
+        alike = self.facts.guess(atom.relation, some)
+        if alike < SHARED:
+            return False
+        row = self.fresh("t")
+        block.loop(row, self.need("values", atom.relation, some))
+        block.times = max(block.times * self.facts.guess(atom.relation, ()) / alike, 1)
+        self.work += block.times
+        for name, place in where.items():
+            text = row if len(some) == 1 else f"{row}[{some.index(place)}]"
+            here = Name(text, found[name].unknown, row=(row, atom.relation, place))
+            env[name] = here if uses[name] == 1 else self.keep(here, block)
+        return True
 
     def one_of(
         self,
@@ -585,7 +632,7 @@ class Writer:
         relations = {relation for _, relation, _ in found}
         if len({row for row, _, _ in found}) > 1:
             return False
-        return self.facts.guess(relations.pop(), tuple(sorted(place for _, _, place in found))) >= 3
+        return self.facts.guess(relations.pop(), tuple(sorted(place for _, _, place in found))) >= SHARED
 
     def absent(self, body: Body, env: Env, block: Block) -> bool:
         """Go on when a body has no match, if that takes loops that are not too deep, and no memory."""
