@@ -39,6 +39,7 @@ MANY: Tables = {
 """Rows enough for everything that is done for many rows only; `pair` and `many` have keys."""
 
 OTHERS: dict[str, Tables] = {
+    "no pair of the same": {**MANY, "pair": [(1, 2), (3, 4)]},
     "nothing": {name: [] for name in MANY},
     "not a key": {**MANY, "pair": [(i // 3, i % 5) for i in range(30)], "many": [*MANY["also"], (1, 1, 1)]},
     "other rows": {name: [row[::-1] for row in rows[::3]] for name, rows in MANY.items()},
@@ -145,6 +146,9 @@ RULES: dict[str, list[Rule]] = {
         rule("also found", (X, Y), atom("few", X), atom("few", Y), Not((atom("linked", X, Y),))),
         rule("found again", (X, Y), atom("few", X), atom("few", Y), atom("same", X, Y)),
         rule("found again", (X, X), atom("few", X), atom("same", Const(2), X)),
+        rule(
+            "found too", (X, Y), atom("few", X), atom("also", X, Z, Y), atom("few", Z), atom("linked", X, Y)
+        ),
     ],
     "values that are common": [
         rule("found", (X,), atom("span", Const(1), X, None)),

@@ -484,8 +484,10 @@ class Writer:
         if draft is None:
             return None
         asked = {column: t for column, t in atom.args if not isinstance(t, Var) or t.name in env}
+        unknown = [t for t in asked.values() if isinstance(t, Var) and env[t.name].unknown]
+        known = tuple(Compare("=", var, var) for var in unknown)  # an unknown value is that of no row
         self.count += 1
-        literal = Either(tuple(for_one(rule, asked, f"^{self.count}") for rule in draft.rules))
+        literal = Either(tuple((*known, *for_one(r, asked, f"^{self.count}")) for r in draft.rules))
         trial = Writer(self.relations, self.facts, count=self.count)
         for body in literal.bodies:
             trial.exists(body, env, Block(0, times))

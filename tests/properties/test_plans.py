@@ -77,7 +77,7 @@ def test_relations_that_are_only_tested(safe: int, monkeypatch: pytest.MonkeyPat
     def agree(world: World, chance: Random) -> None:
         split = readings(check(world.program)[0])
         program, wanted = asking(split.program)
-        pools = {pool(type_): [(value,) for value in values] for type_, values in POOL.items()}
+        pools = {pool(type_): [(value,) for value in (*values, None)] for type_, values in POOL.items()}
         agrees(program, {**tables(world, split), **pools}, wanted, chance)
 
     agree()
@@ -91,7 +91,7 @@ def asking(program: Program) -> tuple[Program, list[str]]:
     """The program with two more relations for each derived one: of values that it has, and that it lacks."""
     relations = dict(program.relations)
     for type_ in POOL:
-        relations[pool(type_)] = Relation(pool(type_), (Column("value", type_),))
+        relations[pool(type_)] = Relation(pool(type_), (Column("value", type_, unknown=True),))
     rules, wanted = list(program.rules), []
     for name in program.heads:
         columns = [c for c in program.relations[name].columns if c.type in POOL]
@@ -99,6 +99,6 @@ def asking(program: Program) -> tuple[Program, list[str]]:
         given = tuple(Atom(pool(c.type), (("value", Var(c.name)),)) for c in columns)
         for mark, asked in (("has", Atom(name, args)), ("lacks", Not((Atom(name, args),)))):
             wanted.append(f"{mark} {name}")
-            relations[wanted[-1]] = Relation(wanted[-1], tuple(replace(c, unknown=False) for c in columns))
+            relations[wanted[-1]] = Relation(wanted[-1], tuple(replace(c, unknown=True) for c in columns))
             rules.append(Rule(wanted[-1], args, (*given, asked)))
     return Program(relations, tuple(rules), program.calendars), wanted
