@@ -150,6 +150,17 @@ RULES: dict[str, list[Rule]] = {
             "found too", (X, Y), atom("few", X), atom("also", X, Z, Y), atom("few", Z), atom("linked", X, Y)
         ),
     ],
+    "only tested, one inside the other": [
+        rule("inner", (X,), atom("also", X, Y, None), atom("pair", Y, None)),
+        rule(
+            "outer",
+            (X,),
+            atom("few", X),
+            Aggregate("count", W, (atom("many", X, Z, Y), atom("inner", Z)), of=(Y,)),
+            Compare(">", W, Const(3)),
+        ),
+        rule("found", (X,), atom("few", X), atom("outer", X)),
+    ],
     "values that are common": [
         rule("found", (X,), atom("span", Const(1), X, None)),
         rule("also found", (X,), atom("span", V, X, None), Member(V, (Const(1), Const(5)))),

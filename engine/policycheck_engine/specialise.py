@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 from typing import Literal as OneOf
 
@@ -198,6 +199,7 @@ class Writer:
 
     relations: Mapping[str, Relation]
     facts: Facts
+    marks: Iterator[int] = field(default_factory=count)
     needs: dict[Need, str] = field(default_factory=dict)
     fixed: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -486,9 +488,9 @@ class Writer:
         asked = {column: t for column, t in atom.args if not isinstance(t, Var) or t.name in env}
         unknown = [t for t in asked.values() if isinstance(t, Var) and env[t.name].unknown]
         known = tuple(Compare("=", var, var) for var in unknown)  # an unknown value is that of no row
-        self.count += 1
-        literal = Either(tuple((*known, *for_one(r, asked, f"^{self.count}")) for r in draft.rules))
-        trial = Writer(self.relations, self.facts, count=self.count)
+        mark = f"^{next(self.marks)}"
+        literal = Either(tuple((*known, *for_one(rule, asked, mark)) for rule in draft.rules))
+        trial = Writer(self.relations, self.facts, self.marks)
         for body in literal.bodies:
             trial.exists(body, env, Block(0, times))
         return literal if trial.work * SAFE <= draft.work else None
@@ -729,7 +731,7 @@ class Writer:
         if any(v.fixed and v.text.isidentifier() for v in inside.values()):
             name, known = self.measured(literal, inside, block.times)
         else:
-            writer = Writer(self.relations, self.facts)
+            writer = Writer(self.relations, self.facts, self.marks)
             name, known = writer.measured(literal, inside, block.times)
             name = self.need("rows", self.facts.shared(writer.draft([f"return {name}"])))
             self.work += writer.work
