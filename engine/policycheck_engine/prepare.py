@@ -103,7 +103,7 @@ class Maker:
         key = (draft.source, draft.needs)
         if key not in self.functions:
             self.functions[key] = f"={len(self.functions)}"
-            self.take(False, [(self.functions[key], draft)])
+            self.waiting[self.functions[key]] = draft
         return self.functions[key]
 
 
