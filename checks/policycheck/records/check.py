@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import le, lt
 from typing import Any
 
 from policycheck_engine import NEVER, NONE, Relation, Row, Type, Value, canonical, nearest
@@ -49,8 +50,9 @@ class Findings:
         self.bad: dict[str, set[int]] = {}
         self.bad_fields: dict[tuple[str, int], set[str]] = {}
         self.lost: dict[tuple[str, str], set[str]] = {}
-        self.right: dict[Type, set[Value]] = {}
-        self.there: dict[tuple[str, str], set[Value]] = {}
+        self.spelled: dict[Type, dict[Value, Value]] = {}
+        self.there: dict[tuple[str, str], dict[Value, Value]] = {}
+        self.met: set[tuple[str, str]] = set()
 
     def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
         """Something is wrong with one field of one row, unless the row was already told of."""
@@ -91,6 +93,8 @@ def check_records(raw: Raw, model: RecordModel) -> tuple[Tables, list[Problem]]:
             found.bad.setdefault(name, set()).add(i)
             found.bad_fields.setdefault((name, i), set()).add("")
     columns = {name: check_fields(table, model, found) for name, table in raw.items()}
+    for name in raw:
+        join_references(model.relations[name], model, columns, found)
     for name, table in raw.items():
         check_key(table, model.relations[name], columns[name], found)
         check_references(table, model, columns, found)
@@ -134,7 +138,10 @@ def build_table(
         rows = [rows[i] for i in kept]
         places = _renumbered(raw.place, kept)
     made = tuple(
-        model.column(relation.name, name, None in column or bool(bad)) for name, column in columns.items()
+        model.column(
+            relation.name, f.name, bool(bad) or (f.missing != "required" and None in columns[f.name])
+        )
+        for f in relation.fields.values()
     )
     return Table(Relation(relation.name, made, doubtful=bool(bad)), raw.source, rows, places, doubtful)
 
@@ -191,15 +198,15 @@ def check_column(
     column: Sequence[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
 ) -> Sequence[Value]:
     """A column in canonical values."""
-    out = column
-    if None in column:
-        out = missing_values(column, f, kept, key, table, found)
-    if all_right(out, f, found.right):
-        return out
-    out = list(out)
+    if not (table.typed and f.missing == "required") and None in column:
+        column = missing_values(column, f, kept, key, table, found)
+    right = right_column(column, f, table.typed, found.spelled)
+    if right is not None:
+        return right
+    out = list(column)
     known: dict[Any, Value] = {}
     for i, value in enumerate(out):
-        if value is None or (f.missing in ("none", "never", "blank") and value == NONE.get(f.type)):
+        if value is None or (may_hold_nothing(f) and value == NONE.get(f.type)):
             continue
         try:
             if value not in known:
@@ -233,8 +240,12 @@ def missing_values(
         return column
     if f.missing == "unknown" or (f.missing == "blank" and not kept):
         return column
-    instead = NEVER[f.type] if f.missing == "never" else NONE.get(f.type)
-    return [instead if value is None else value for value in column]
+    return [f.instead if value is None else value for value in column]
+
+
+def may_hold_nothing(f: Field) -> bool:
+    """Whether there is a value of the field that stands for nothing, or for never."""
+    return f.missing in ("none", "never", "blank")
 
 
 TEXT: frozenset[type] = frozenset({str})
@@ -246,27 +257,50 @@ RIGHT: dict[str, frozenset[type]] = {
 }
 
 
-def all_right(column: Sequence[Value], f: Field, right: dict[Type, set[Value]]) -> bool:
-    """Whether a whole column needs no second look; `right` are dates and times that have been looked at."""
-    kinds = set(map(type, column))
-    kinds.discard(type(None))
-    if not kinds <= RIGHT.get(f.type, TEXT):
-        return False
-    if f.type in RIGHT and not f.one_of and f.minimum is None and f.maximum is None:
-        return True
-    different = set(column) - {None}
-    if f.missing in ("none", "never", "blank"):
+def right_column(
+    column: Sequence[Value], f: Field, typed: bool, spelled: dict[Type, dict[Value, Value]]
+) -> Sequence[Value] | None:
+    """A column in canonical values when every value is right, and None when one is not.
+
+    What was `typed` has the types and the words it must have. `spelled` are dates and times that have been
+    looked at, with their canonical spelling; equal ones become one object, which is quicker to compare.
+    """
+    if not typed:
+        kinds = set(map(type, column))
+        kinds.discard(type(None))
+        if not kinds <= RIGHT.get(f.type, TEXT):
+            return None
+    if f.type in RIGHT and f.minimum is None and f.maximum is None and (typed or not f.one_of):
+        return column
+    different = set(column)
+    different.discard(None)
+    if may_hold_nothing(f):
         different.discard(NONE.get(f.type))
     if f.one_of:
-        return different - {""} <= set(f.one_of) and ("" not in column or f.missing != "required")
+        right = different - {""} <= set(f.one_of) and ("" not in column or f.missing != "required")
+        return column if right else None
     if f.type in RIGHT:
-        return all(in_range(value, f) for value in different)
-    known = right.setdefault(f.type, set())
+        return column if all(in_range(value, f) for value in different) else None
+    if f.type == "datetime" and 2 * len(different) > len(column) and canonical_datetimes(column):
+        return column
+    known = spelled.setdefault(f.type, {})
     try:
-        known |= {value for value in different - known if canonical(value, f.type) == value}
+        known |= {value: canonical(value, f.type) for value in different - known.keys()}
     except ValueError:
+        return None
+    return list(map(known.get, column, column))
+
+
+def canonical_datetimes(column: Sequence[Any]) -> bool:
+    """Whether datetimes have all their canonical spelling. There can be many, but between them they have few
+    days and times of day, and these are what is looked at."""
+    try:
+        days, clocks = {text[:10] for text in column}, {text[10:] for text in column}
+        return all(canonical(day, "date") == day for day in days) and all(
+            clock[:1] == "T" and canonical(clock[1:], "time") == clock[1:] for clock in clocks
+        )
+    except (TypeError, ValueError):
         return False
-    return different <= known
 
 
 def in_range(value: Value, f: Field) -> bool:
@@ -328,11 +362,11 @@ def check_key(
     """No two rows have the same key."""
     if not relation.key:
         return
-    keys = list(zip(*(columns[k] for k in relation.key), strict=True))
-    if len(set(keys)) == len(keys):
-        return
+    keyed = [columns[k] for k in relation.key]
+    if len(set(map(hash, zip(*keyed, strict=True)))) == len(keyed[0]):
+        return  # different hashes are of different keys
     first: dict[Row, int] = {}
-    for i, key in enumerate(keys):
+    for i, key in enumerate(zip(*keyed, strict=True)):
         if None in key:
             continue
         if key in first:
@@ -344,25 +378,57 @@ def check_key(
             first[key] = i
 
 
+def join_references(
+    relation: RelationModel,
+    model: RecordModel,
+    columns: dict[str, dict[str, Sequence[Value]]],
+    found: Findings,
+) -> None:
+    """Make the ids that refer to a row the very object that its key is, which is quicker to compare; what is
+    found whole is noted."""
+    for f in relation.fields.values():
+        at = referred(f, model, columns)
+        if at is None or f.type != "text":
+            continue
+        if at not in found.there:
+            values = columns[at[0]][at[1]]
+            found.there[at] = dict(zip(values, values, strict=True))
+        there = found.there[at]
+        column = columns[relation.name][f.name]
+        met = list(map(there.get, column))
+        if None not in met:
+            found.met.add((relation.name, f.name))
+            columns[relation.name][f.name] = met
+        else:
+            columns[relation.name][f.name] = list(map(there.get, column, column))
+
+
+def referred(
+    f: Field, model: RecordModel, columns: Mapping[str, Mapping[str, Sequence[Value]]]
+) -> tuple[str, str] | None:
+    """The relation and the field that a field refers to, if the input has that relation."""
+    if f.to is None:
+        return None
+    target, _, name = f.to.partition(".")
+    return (target, name or model.relations[target].key[0]) if target in columns else None
+
+
 def check_references(
     table: RawTable, model: RecordModel, columns: Mapping[str, Mapping[str, Sequence[Value]]], found: Findings
 ) -> None:
     """Every id that refers to another relation is found there, when the input has that relation."""
     for f in model.relations[table.relation].fields.values():
-        if f.to is None:
+        at = referred(f, model, columns)
+        if at is None or (table.relation, f.name) in found.met:
             continue
-        target, _, target_field = f.to.partition(".")
-        if target not in columns:
-            continue
-        name = target_field or model.relations[target].key[0]
-        if (target, name) not in found.there:
-            found.there[target, name] = set(columns[target][name]) | found.lost.get((target, name), set())
-        there = found.there[target, name]
+        target, name = at
         column = columns[table.relation][f.name]
-        nothing = NONE.get(f.type) if f.missing in ("none", "never", "blank") else None
-        lost = set(column) - there - {None, nothing}
+        nothing = NONE.get(f.type) if may_hold_nothing(f) else None
+        lost = set(column).difference(found.there.get(at) or columns[target][name], {None, nothing})
+        lost -= found.lost.get(at, set())
         if not lost:
             continue
+        there = {*columns[target][name], *found.lost.get(at, set())}
         for i, value in enumerate(column):
             if value in lost:
                 message = f"`{f.name}` is `{value}`, and `{target}` has no such row"
@@ -379,6 +445,8 @@ def check_spans(
         if pair is None:
             continue
         start, end = pair
+        if in_order(columns[start], columns[end], touching):
+            continue
         none = NEVER[relation.fields[start].type]
         for i, (a, b) in enumerate(zip(columns[start], columns[end], strict=True)):
             if a is None or b is None or none in (a, b):
@@ -387,3 +455,11 @@ def check_spans(
                 verb = "before" if a > b else "when"  # type: ignore[operator]
                 message = f"it ends {verb} it starts: `{start}` is {a}, `{end}` is {b}"
                 found.add(table, i, end, "reversed-span", message, "exchange them, or correct one")
+
+
+def in_order(starts: Sequence[Any], ends: Sequence[Any], touching: bool) -> bool:
+    """Whether every end is known and after its start, or with it if they may be `touching`."""
+    try:
+        return all(map(le if touching else lt, starts, ends))
+    except TypeError:
+        return False

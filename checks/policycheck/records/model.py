@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from policycheck_engine import Column, Type, nearest
+from policycheck_engine import NEVER, NONE, Column, Type, Value, nearest
 
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem
@@ -37,6 +37,13 @@ class Field:
     says: str = ""
     personal: bool = False
     special: bool = False
+
+    @property
+    def instead(self) -> Value:
+        """The value that a missing one stands for; None when it stands for none."""
+        if self.missing in ("required", "unknown"):
+            return None
+        return (NEVER if self.missing == "never" else NONE).get(self.type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class RawTable:
     """The rows of one relation as they were written.
 
     `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
-    `columns` are there instead of rows when they were read by their types (see `typed`).
+    `columns` are there instead of rows when that is how they were read; `typed` says that it
+    was by their types (see `typed`).
     """
 
     relation: str
@@ -36,6 +37,7 @@ class RawTable:
     kept: frozenset[str] | None = None
     bad: set[int] = field(default_factory=set)
     columns: Mapping[str, Sequence[Any]] | None = None
+    typed: bool = False
 
     def first(self, name: str) -> Any:
         """A field of the first row; None when there is no row."""
