@@ -7,17 +7,17 @@ through value by value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import le, lt
 from typing import Any
 
-from policycheck_engine import NEVER, NONE, Relation, Row, Type, Value, canonical, nearest
+from policycheck_engine import NEVER, Relation, Row, Type, Value, canonical, nearest
 
 from policycheck.errors import Problem
 from policycheck.messages import MONTHS
 from policycheck.records.model import Field, RecordModel, RelationModel
-from policycheck.records.read import Raw, RawTable
+from policycheck.records.read import Pools, Raw, RawTable
 
 SHOWN = 3
 """How many places of one kind of problem are shown before the rest is counted."""
@@ -40,6 +40,8 @@ class Table:
 
 
 Tables = dict[str, Table]
+Columns = Mapping[str, Mapping[str, Sequence[Value]]]
+"""The columns of each relation by field."""
 
 
 class Findings:
@@ -50,9 +52,14 @@ class Findings:
         self.bad: dict[str, set[int]] = {}
         self.bad_fields: dict[tuple[str, int], set[str]] = {}
         self.lost: dict[tuple[str, str], set[str]] = {}
-        self.spelled: dict[Type, dict[Value, Value]] = {}
-        self.there: dict[tuple[str, str], dict[Value, Value]] = {}
-        self.met: set[tuple[str, str]] = set()
+        self.respelled: dict[Type, Mapping[Any, Value] | None] = {}
+        self.there: dict[tuple[str, str], set[Value]] = {}
+
+    def values(self, columns: Columns, at: tuple[str, str]) -> set[Value]:
+        """The different values of a relation's field, gathered once."""
+        if at not in self.there:
+            self.there[at] = set(columns[at[0]][at[1]])
+        return self.there[at]
 
     def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
         """Something is wrong with one field of one row, unless the row was already told of."""
@@ -93,10 +100,8 @@ def check_records(raw: Raw, model: RecordModel) -> tuple[Tables, list[Problem]]:
             found.bad.setdefault(name, set()).add(i)
             found.bad_fields.setdefault((name, i), set()).add("")
     columns = {name: check_fields(table, model, found) for name, table in raw.items()}
-    for name in raw:
-        join_references(model.relations[name], model, columns, found)
     for name, table in raw.items():
-        check_key(table, model.relations[name], columns[name], found)
+        check_key(table, model.relations[name], columns, found)
         check_references(table, model, columns, found)
         check_spans(table, model.relations[name], columns[name], found)
     tables = {}
@@ -198,15 +203,15 @@ def check_column(
     column: Sequence[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
 ) -> Sequence[Value]:
     """A column in canonical values."""
-    if not (table.typed and f.missing == "required") and None in column:
+    if (table.pools is None or f.missing != "required") and None in column:
         column = missing_values(column, f, kept, key, table, found)
-    right = right_column(column, f, table.typed, found.spelled)
+    right = right_column(column, f, table.pools, found)
     if right is not None:
         return right
     out = list(column)
     known: dict[Any, Value] = {}
     for i, value in enumerate(out):
-        if value is None or (may_hold_nothing(f) and value == NONE.get(f.type)):
+        if value is None or value == f.nothing:
             continue
         try:
             if value not in known:
@@ -240,12 +245,7 @@ def missing_values(
         return column
     if f.missing == "unknown" or (f.missing == "blank" and not kept):
         return column
-    return [f.instead if value is None else value for value in column]
-
-
-def may_hold_nothing(f: Field) -> bool:
-    """Whether there is a value of the field that stands for nothing, or for never."""
-    return f.missing in ("none", "never", "blank")
+    return [f.nothing if value is None else value for value in column]
 
 
 TEXT: frozenset[type] = frozenset({str})
@@ -258,49 +258,57 @@ RIGHT: dict[str, frozenset[type]] = {
 
 
 def right_column(
-    column: Sequence[Value], f: Field, typed: bool, spelled: dict[Type, dict[Value, Value]]
+    column: Sequence[Value], f: Field, pools: Pools | None, found: Findings
 ) -> Sequence[Value] | None:
     """A column in canonical values when every value is right, and None when one is not.
 
-    What was `typed` has the types and the words it must have. `spelled` are dates and times that have been
-    looked at, with their canonical spelling; equal ones become one object, which is quicker to compare.
+    What was read by its types, and so has `pools`, has the types and the words it must have; its dates and
+    times are looked at in their pool.
     """
-    if not typed:
+    if pools is None:
         kinds = set(map(type, column))
         kinds.discard(type(None))
         if not kinds <= RIGHT.get(f.type, TEXT):
             return None
-    if f.type in RIGHT and f.minimum is None and f.maximum is None and (typed or not f.one_of):
-        return column
-    different = set(column)
-    different.discard(None)
-    if may_hold_nothing(f):
-        different.discard(NONE.get(f.type))
+    if f.type in RIGHT:
+        if f.minimum is None and f.maximum is None and (pools is not None or not f.one_of):
+            return column
+    elif pools is not None and not f.one_of:
+        if f.type not in found.respelled:
+            found.respelled[f.type] = respelled(pools[f.type], f.type)
+        return spelled(column, found.respelled[f.type])
+    different = set(column) - {None, f.nothing}
     if f.one_of:
         right = different - {""} <= set(f.one_of) and ("" not in column or f.missing != "required")
         return column if right else None
     if f.type in RIGHT:
         return column if all(in_range(value, f) for value in different) else None
-    if f.type == "datetime" and 2 * len(different) > len(column) and canonical_datetimes(column):
-        return column
-    known = spelled.setdefault(f.type, {})
+    return spelled(column, respelled(different, f.type))
+
+
+def spelled(column: Sequence[Value], new: Mapping[Any, Value] | None) -> Sequence[Value] | None:
+    """A column with new spellings of some of its values; None when there are none to be had."""
+    return list(map(new.get, column, column)) if new else column if new is not None else None
+
+
+def respelled(moments: Collection[Any], type_: Type) -> Mapping[Any, Value] | None:
+    """The canonical spelling of dates or times that have another; None when one is wrong.
+
+    Datetimes can be many, but between them they have few days and times of day: those are looked at first.
+    """
     try:
-        known |= {value: canonical(value, f.type) for value in different - known.keys()}
+        if type_ == "datetime":
+            days, clocks = {m[:10] for m in moments}, {m[10:] for m in moments}
+            if all(canonical(d, "date") == d for d in days) and all(
+                c[:1] == "T" and canonical(c[1:], "time") == c[1:] for c in clocks
+            ):
+                return {}
+    except ValueError:
+        pass
+    try:
+        return {m: new for m in moments if (new := canonical(m, type_)) != m}
     except ValueError:
         return None
-    return list(map(known.get, column, column))
-
-
-def canonical_datetimes(column: Sequence[Any]) -> bool:
-    """Whether datetimes have all their canonical spelling. There can be many, but between them they have few
-    days and times of day, and these are what is looked at."""
-    try:
-        days, clocks = {text[:10] for text in column}, {text[10:] for text in column}
-        return all(canonical(day, "date") == day for day in days) and all(
-            clock[:1] == "T" and canonical(clock[1:], "time") == clock[1:] for clock in clocks
-        )
-    except (TypeError, ValueError):
-        return False
 
 
 def in_range(value: Value, f: Field) -> bool:
@@ -356,15 +364,11 @@ def dated(text: str, expected: str) -> str:
     return expected
 
 
-def check_key(
-    table: RawTable, relation: RelationModel, columns: Mapping[str, Sequence[Value]], found: Findings
-) -> None:
+def check_key(table: RawTable, relation: RelationModel, columns: Columns, found: Findings) -> None:
     """No two rows have the same key."""
-    if not relation.key:
+    keyed = [columns[relation.name][k] for k in relation.key]
+    if not keyed or all_different(relation, keyed, columns, found):
         return
-    keyed = [columns[k] for k in relation.key]
-    if len(set(map(hash, zip(*keyed, strict=True)))) == len(keyed[0]):
-        return  # different hashes are of different keys
     first: dict[Row, int] = {}
     for i, key in enumerate(zip(*keyed, strict=True)):
         if None in key:
@@ -378,57 +382,33 @@ def check_key(
             first[key] = i
 
 
-def join_references(
-    relation: RelationModel,
-    model: RecordModel,
-    columns: dict[str, dict[str, Sequence[Value]]],
-    found: Findings,
-) -> None:
-    """Make the ids that refer to a row the very object that its key is, which is quicker to compare; what is
-    found whole is noted."""
-    for f in relation.fields.values():
-        at = referred(f, model, columns)
-        if at is None or f.type != "text":
-            continue
-        if at not in found.there:
-            values = columns[at[0]][at[1]]
-            found.there[at] = dict(zip(values, values, strict=True))
-        there = found.there[at]
-        column = columns[relation.name][f.name]
-        met = list(map(there.get, column))
-        if None not in met:
-            found.met.add((relation.name, f.name))
-            columns[relation.name][f.name] = met
-        else:
-            columns[relation.name][f.name] = list(map(there.get, column, column))
+def all_different(
+    relation: RelationModel, keyed: Sequence[Sequence[Value]], columns: Columns, found: Findings
+) -> bool:
+    """Whether keys are seen to differ; what has different hashes does."""
+    if len(keyed) == 1:
+        different = len(found.values(columns, (relation.name, relation.key[0])))
+    else:
+        different = len(set(map(hash, zip(*keyed, strict=True))))
+    return different == len(keyed[0])
 
 
-def referred(
-    f: Field, model: RecordModel, columns: Mapping[str, Mapping[str, Sequence[Value]]]
-) -> tuple[str, str] | None:
-    """The relation and the field that a field refers to, if the input has that relation."""
-    if f.to is None:
-        return None
-    target, _, name = f.to.partition(".")
-    return (target, name or model.relations[target].key[0]) if target in columns else None
-
-
-def check_references(
-    table: RawTable, model: RecordModel, columns: Mapping[str, Mapping[str, Sequence[Value]]], found: Findings
-) -> None:
+def check_references(table: RawTable, model: RecordModel, columns: Columns, found: Findings) -> None:
     """Every id that refers to another relation is found there, when the input has that relation."""
     for f in model.relations[table.relation].fields.values():
-        at = referred(f, model, columns)
-        if at is None or (table.relation, f.name) in found.met:
+        at = model.target(f)
+        if at is None or at[0] not in columns:
             continue
-        target, name = at
+        there = found.values(columns, at)
+        pool = table.pools.get(at) if table.pools and f.type == "text" else None
+        if pool and len(pool) == len(there):
+            continue  # all ids that are there are in the pool, and so are those that refer to them
+        target = at[0]
         column = columns[table.relation][f.name]
-        nothing = NONE.get(f.type) if may_hold_nothing(f) else None
-        lost = set(column).difference(found.there.get(at) or columns[target][name], {None, nothing})
-        lost -= found.lost.get(at, set())
+        there = there | found.lost.get(at, set())
+        lost = set(column) - there - {None, f.nothing}
         if not lost:
             continue
-        there = {*columns[target][name], *found.lost.get(at, set())}
         for i, value in enumerate(column):
             if value in lost:
                 message = f"`{f.name}` is `{value}`, and `{target}` has no such row"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from policycheck_engine import NEVER, NONE, Column, Type, Value, nearest
+from policycheck_engine import NONE, Column, Type, Value, nearest
 
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem
@@ -39,11 +39,9 @@ class Field:
     special: bool = False
 
     @property
-    def instead(self) -> Value:
-        """The value that a missing one stands for; None when it stands for none."""
-        if self.missing in ("required", "unknown"):
-            return None
-        return (NEVER if self.missing == "never" else NONE).get(self.type)
+    def nothing(self) -> Value:
+        """The value that stands for nothing, or for never; None when there is none in this field."""
+        return NONE.get(self.type) if self.missing in ("none", "never", "blank") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +116,22 @@ class RecordModel:
         """The fields of a nested child that repeat the key of its parent."""
         assert child.nested is not None
         return tuple(f for f in self.relations[child.nested.parent].key if f in child.fields)
+
+    def target(self, f: Field) -> tuple[str, str] | None:
+        """The relation and its field that a field refers to; None when it refers to none."""
+        if f.to is None:
+            return None
+        target, _, name = f.to.partition(".")
+        key = self.relations[target].key
+        return (target, name or key[0]) if name or key else None
+
+    def targets(self) -> Iterator[tuple[str, str]]:
+        """The relations and their fields that texts refer to, when they are texts themselves."""
+        for relation in self.relations.values():
+            for f in relation.fields.values():
+                at = self.target(f)
+                if at is not None and f.type == self.relations[at[0]].fields[at[1]].type == "text":
+                    yield at
 
     def domain(self, relation: str, name: str) -> str | None:
         """What an id identifies: the relation whose single key it is, or refers to."""

@@ -19,6 +19,10 @@ from policycheck.errors import Problem, RecordsError, UsageError, shown_path
 from policycheck.records.model import RecordModel, RelationModel
 
 RawRow = Mapping[str, Any]
+Pool = Type | tuple[str, str]
+"""What values are of: a type of dates or times, or what ids refer to, a relation and its field."""
+Pools = Mapping[Pool, Mapping[Any, Any]]
+"""All different values of each kind that a source has, as keys."""
 
 
 @dataclass(slots=True)
@@ -26,8 +30,8 @@ class RawTable:
     """The rows of one relation as they were written.
 
     `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
-    `columns` are there instead of rows when that is how they were read; `typed` says that it
-    was by their types (see `typed`).
+    `columns` are there instead of rows when that is how they were read. If it was by their types, `pools` are
+    those of the whole source; see `typed`.
     """
 
     relation: str
@@ -37,7 +41,7 @@ class RawTable:
     kept: frozenset[str] | None = None
     bad: set[int] = field(default_factory=set)
     columns: Mapping[str, Sequence[Any]] | None = None
-    typed: bool = False
+    pools: Pools | None = None
 
     def first(self, name: str) -> Any:
         """A field of the first row; None when there is no row."""

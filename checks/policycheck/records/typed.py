@@ -19,7 +19,7 @@ from policycheck_engine import Type
 
 from policycheck.errors import shown_path
 from policycheck.records.model import Field, RecordModel, RelationModel
-from policycheck.records.read import READERS, Raw, RawTable, by_line, pointer, read_ndjson
+from policycheck.records.read import READERS, Pool, Raw, RawTable, by_line, pointer, read_ndjson
 
 JSON_TYPE: dict[Type, Any] = {"int": int, "decimal": float, "bool": bool}
 """The type of a value as JSON has it; all others are texts."""
@@ -27,38 +27,133 @@ JSON_TYPE: dict[Type, Any] = {"int": int, "decimal": float, "bool": bool}
 
 def typed_records(path: Path, model: RecordModel) -> Raw | None:
     """The rows of a JSON file, or of a folder of NDJSON files, as columns; None when something is amiss."""
+    reader = TypedReader(model)
     try:
-        return of_folder(path, model) if path.is_dir() else of_file(path, model)
+        return reader.raw if (reader.folder(path) if path.is_dir() else reader.file(path)) else None
     except (msgspec.MsgspecError, RecursionError, OSError):
         return None
 
 
-def of_file(path: Path, model: RecordModel) -> Raw | None:
-    raw: Raw = {}
-    source = shown_path(path)
-    written = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
-    if not written.keys() <= model.relations.keys():
-        return None
-    for name, relation in model.relations.items():
-        if name in written:
-            type_ = row_type(relation, model)
-            rows = msgspec.json.decode(written.pop(name), type=list[type_])  # type: ignore[valid-type]
-            if not add(raw, relation, columns_of(type_, rows), source, pointer(name), model):
-                return None
-    return raw
+class TypedReader:
+    """Tables as they are read. Each method tells whether all was as it should be."""
 
+    def __init__(self, model: RecordModel) -> None:
+        self.model = model
+        self.raw: Raw = {}
+        self.pools: dict[Pool, dict[Any, Any]] = {}
+        self.targets: set[Pool] = set(model.targets())
 
-def of_folder(folder: Path, model: RecordModel) -> Raw | None:
-    raw: Raw = {}
-    for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in READERS and f.is_file()):
-        if READERS[file.suffix.lower()] is not read_ndjson or file.stem not in model.relations:
-            return None
-        relation = model.relations[file.stem]
-        type_ = row_type(relation, model)
-        rows = lines_of(file.read_bytes(), type_)
-        if rows is None or not add(raw, relation, columns_of(type_, rows), shown_path(file), by_line, model):
-            return None
-    return raw
+    def file(self, path: Path) -> bool:
+        """The relations of a JSON file."""
+        written = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
+        if not written.keys() <= self.model.relations.keys():
+            return False
+        for name in self.model.relations:
+            if name in written:
+                type_ = row_type(self.model.relations[name], self.model)
+                rows = msgspec.json.decode(written.pop(name), type=list[type_])  # type: ignore[valid-type]
+                if not self.add(name, columns_of(type_, rows), shown_path(path), pointer(name)):
+                    return False
+        return True
+
+    def folder(self, folder: Path) -> bool:
+        """The relations of a folder, if they are all NDJSON."""
+        for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in READERS and f.is_file()):
+            if READERS[file.suffix.lower()] is not read_ndjson or file.stem not in self.model.relations:
+                return False
+            type_ = row_type(self.model.relations[file.stem], self.model)
+            rows = lines_of(file.read_bytes(), type_)
+            if rows is None or not self.add(file.stem, columns_of(type_, rows), shown_path(file), by_line):
+                return False
+        return True
+
+    def add(
+        self,
+        name: str,
+        columns: Sequence[Sequence[Any]],
+        source: str,
+        place: Callable[[int], str],
+        pooled: Mapping[str, set[Pool]] = {},
+    ) -> bool:
+        """The table of a relation and those of its children, which are lists in its rows. `pooled` says in
+        which pools the values of a field are already."""
+        if name in self.raw:
+            return False
+        relation = self.model.relations[name]
+        left_out = set()
+        fields: dict[str, Sequence[Any]] = {}
+        for f, column in zip(relation.fields.values(), columns, strict=False):
+            if f.missing == "blank" and msgspec.UNSET in column:
+                if column.count(msgspec.UNSET) == len(column):
+                    left_out.add(f.name)
+                column = [None if value is msgspec.UNSET else value for value in column]
+            for pool in self.pools_of(name, f) - pooled.get(f.name, set()):
+                column = self.pool(pool, column, f)
+            fields[f.name] = column
+        kept = frozenset(fields.keys() - left_out)
+        self.raw[name] = RawTable(name, source, (), place, kept, columns=fields, pools=self.pools)
+        children = self.model.children.get(name, ())
+        nested = columns[len(relation.fields) :]
+        return all(
+            self.add_nested(child, lists, source, place)
+            for child, lists in zip(children, nested, strict=True)
+        )
+
+    def add_nested(
+        self, child: RelationModel, lists: Sequence[Any], source: str, place: Callable[[int], str]
+    ) -> bool:
+        """The rows of a child relation, which stand as a list in each row of its parent."""
+        assert child.nested is not None
+        name, parent = child.nested.name, child.nested.parent
+        items = list(chain.from_iterable(filter(None, lists)))
+        if not items and all(found is None for found in lists):
+            return True
+        keys = self.model.parent_keys(child)
+        above = self.model.relations[parent].fields
+        if any(field_type(k, above[k]) != field_type(k, child.fields[k]) for k in keys):
+            return False
+        own = [f for f in child.fields if f not in keys]
+        kinds = set(map(type, items))
+        if any(issubclass(kind, msgspec.Struct) for kind in kinds):
+            if len(kinds) > 1:
+                return False
+            columns = columns_of(kinds.pop(), items)
+        else:
+            below: list[Sequence[Any]] = [[None] * len(items)] * len(self.model.children.get(child.name, ()))
+            columns = [*([items] * len(own)), *below]
+        counts = [len(found) if found else 0 for found in lists]
+        ends = list(accumulate(counts))
+
+        def place_of(row: int) -> str:
+            i = bisect_right(ends, row)
+            return f"{place(i)}/{name}/{row - ends[i] + counts[i]}"
+
+        parents = self.raw[parent].columns or {}
+        fields = dict(zip(own, columns, strict=False)) | {
+            k: list(chain.from_iterable(map(repeat, parents[k], counts))) for k in keys
+        }
+        every = [*(fields[f] for f in child.fields), *columns[len(own) :]]
+        return self.add(
+            child.name, every, source, place_of, {k: self.pools_of(parent, above[k]) for k in keys}
+        )
+
+    def pools_of(self, relation: str, f: Field) -> set[Pool]:
+        """The pools in which the values of a field are: of its type when it is a date or a time, of what it
+        refers to, and of what refers to it."""
+        if f.type in ("date", "time", "datetime"):
+            return {f.type}
+        pools: set[Pool | None] = {self.model.target(f), (relation, f.name)}
+        return self.targets & pools if f.type == "text" else set()
+
+    def pool(self, name: Pool, column: Sequence[Any], f: Field) -> Sequence[Any]:
+        """A column whose values are in the pool, equal ones as one object, which takes less room and is
+        quicker to compare. What stands for no value is not put in."""
+        pool = self.pools.setdefault(name, {})
+        none = set() if f.missing == "required" else {None, f.nothing} - pool.keys()
+        column = list(map(pool.setdefault, column, column))
+        for value in none:
+            pool.pop(value, None)
+        return column
 
 
 def lines_of(data: bytes, type_: Any) -> list[Any] | None:
@@ -92,12 +187,12 @@ def row_type(relation: RelationModel, model: RecordModel, known: Sequence[str] =
 
 
 def field_type(name: str, f: Field) -> Any:
-    """A field, and what it is when it is left out, which is kept apart where it makes a difference to null."""
+    """A field, and what it is when it is left out; that is told from null where it makes a difference."""
     if f.missing == "required":
         return name, value_type(f)
     if f.missing == "blank":
         return name, value_type(f) | msgspec.UnsetType, msgspec.UNSET
-    return name, value_type(f), f.instead
+    return name, value_type(f), f.nothing
 
 
 def value_type(f: Field) -> Any:
@@ -111,75 +206,3 @@ def value_type(f: Field) -> Any:
 def columns_of(type_: Any, rows: Sequence[Any]) -> list[Sequence[Any]]:
     """Rows of a type by columns."""
     return [list(map(attrgetter(name), rows)) for name in type_.__struct_fields__]
-
-
-def add(
-    raw: Raw,
-    relation: RelationModel,
-    columns: Sequence[Sequence[Any]],
-    source: str,
-    place: Callable[[int], str],
-    model: RecordModel,
-) -> bool:
-    """Put in the table of a relation and those of its children, which are lists in its rows; False when one
-    is there already."""
-    if relation.name in raw:
-        return False
-    left_out = set()
-    fields = dict(zip(relation.fields, columns, strict=False))
-    for name, f in relation.fields.items():
-        if f.missing == "blank" and msgspec.UNSET in fields[name]:
-            known = [None if value is msgspec.UNSET else value for value in fields[name]]
-            if fields[name].count(msgspec.UNSET) == len(known):
-                left_out.add(name)
-            fields[name] = known
-    kept = frozenset(fields.keys() - left_out)
-    raw[relation.name] = RawTable(relation.name, source, (), place, kept, columns=fields, typed=True)
-    children = model.children.get(relation.name, ())
-    nested = columns[len(relation.fields) :]
-    return all(
-        add_nested(raw, child, fields, lists, source, place, model)
-        for child, lists in zip(children, nested, strict=True)
-    )
-
-
-def add_nested(
-    raw: Raw,
-    child: RelationModel,
-    parent: Mapping[str, Sequence[Any]],
-    lists: Sequence[Any],
-    source: str,
-    place: Callable[[int], str],
-    model: RecordModel,
-) -> bool:
-    """Put in the rows of a child relation, which stand as a list in each row of its parent."""
-    assert child.nested is not None
-    name = child.nested.name
-    items = list(chain.from_iterable(filter(None, lists)))
-    if not items and all(found is None for found in lists):
-        return True
-    keys = model.parent_keys(child)
-    above = model.relations[child.nested.parent].fields
-    if any(field_type(k, above[k]) != field_type(k, child.fields[k]) for k in keys):
-        return False
-    own = [f for f in child.fields if f not in keys]
-    kinds = set(map(type, items))
-    if any(issubclass(kind, msgspec.Struct) for kind in kinds):
-        if len(kinds) > 1:
-            return False
-        columns = columns_of(kinds.pop(), items)
-    else:
-        below: list[Sequence[Any]] = [[None] * len(items)] * len(model.children.get(child.name, ()))
-        columns = [*([items] * len(own)), *below]
-    counts = [len(found) if found else 0 for found in lists]
-    ends = list(accumulate(counts))
-
-    def place_of(row: int) -> str:
-        i = bisect_right(ends, row)
-        return f"{place(i)}/{name}/{row - ends[i] + counts[i]}"
-
-    fields = dict(zip(own, columns, strict=False)) | {
-        k: list(chain.from_iterable(map(repeat, parent[k], counts))) for k in keys
-    }
-    every = [*(fields[f] for f in child.fields), *columns[len(own) :]]
-    return add(raw, child, every, source, place_of, model)
