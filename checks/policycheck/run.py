@@ -75,12 +75,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Records as they were read and as tables, and the versions of the policy that some day of them falls
-    under: each with its first day and the first day of the next. `engine` is what is to evaluate, `second`
-    what is to check it."""
+    """Records as tables, and the versions of the policy that some day of them falls under: each with its
+    first day and the first day of the next. `given` are the relations that the records have, `engine` is what
+    is to evaluate, `second` what is to check it."""
 
     source: Source
-    raw: Raw
+    given: Collection[str]
     tables: Tables
     info: RecordsInfo
     policies: list[tuple[Policy, str | None, str | None]]
@@ -263,6 +263,9 @@ def prepared(
     if problems and not keep_going:
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, source.school, problems)
+    given = frozenset(raw)
+    source.forget(raw)
+    del raw
     info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")
     if as_if_in_force:
@@ -275,7 +278,7 @@ def prepared(
     ]
     refuse_other_school(policies[-1][0], info)
     need_as_of([p for p, _, _ in policies], info, model)
-    return Prepared(source, raw, tables, info, policies, engine, second)
+    return Prepared(source, given, tables, info, policies, engine, second)
 
 
 def opened(path: Path, policy: str | None, school: str | None) -> Source:
@@ -612,5 +615,6 @@ def digest(files: Iterable[Path]) -> str:
     """One hash of several files, by name and content."""
     total = hashlib.sha256()
     for file in files:
-        total.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        with file.open("rb") as stream:
+            total.update(file.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()

@@ -130,7 +130,7 @@ class _Checker:
         """Everybody on the staff list, or where there is none, everybody who holds a role."""
         model = self.policy.model
         target = (model.relations["attestations"].fields["signed_by"].to or "").partition(".")[0]
-        if target not in self.records.raw:
+        if target not in self.records.given:
             return set(self.held)
         key = model.relations[target].key[0]
         return {str(row[key]) for row in rows_as_mappings(self.records.tables, target)}
@@ -151,7 +151,7 @@ class _Checker:
                 message = f"is a questionnaire for the {name} `{heading.get(name, '')}`, not `{value}`"
                 help_ = "give the records that it was written from, or have a new one filled in"
                 yield Problem(file, "", "other-questionnaire", message, help_)
-        if "staff_roles" not in self.records.raw:
+        if "staff_roles" not in self.records.given:
             message = "cannot be read: the records have no `staff_roles`, so nobody is known to hold a role"
             yield Problem(file, "", "no-roles", message, "add `staff_roles` to the records")
 

@@ -85,6 +85,11 @@ class Source:
         found: Raw | None = self.seen[model.document.file]
         return found
 
+    def forget(self, raw: Raw) -> None:
+        """Let go of records by their types, once there are tables of them."""
+        for key in [key for key, found in self.seen.items() if found is raw]:
+            del self.seen[key]
+
 
 def open_records(path: Path) -> Source:
     """The source at a path."""
