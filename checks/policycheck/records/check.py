@@ -211,7 +211,10 @@ def check_column(
     out = list(column)
     known: dict[Any, Value] = {}
     for i, value in enumerate(out):
-        if value is None or value == f.nothing:
+        if value is None:
+            continue
+        if value == f.nothing:
+            out[i] = f.nothing
             continue
         try:
             if value not in known:
@@ -279,8 +282,7 @@ def right_column(
         return spelled(column, found.respelled[f.type])
     different = set(column) - {None, f.nothing}
     if f.one_of:
-        right = different - {""} <= set(f.one_of) and ("" not in column or f.missing != "required")
-        return column if right else None
+        return column if different <= set(f.one_of) else None
     if f.type in RIGHT:
         return column if all(in_range(value, f) for value in different) else None
     return spelled(column, respelled(different, f.type))
@@ -400,10 +402,10 @@ def check_references(table: RawTable, model: RecordModel, columns: Columns, foun
         if at is None or at[0] not in columns:
             continue
         there = found.values(columns, at)
+        target, name = at
         pool = table.pools.get(at) if table.pools and f.type == "text" else None
-        if pool and len(pool) == len(there):
-            continue  # all ids that are there are in the pool, and so are those that refer to them
-        target = at[0]
+        if pool and len(pool) == len(there) and model.relations[target].fields[name].missing == "required":
+            continue  # the pool has all ids that are there, and all that refer to them
         column = columns[table.relation][f.name]
         there = there | found.lost.get(at, set())
         lost = set(column) - there - {None, f.nothing}

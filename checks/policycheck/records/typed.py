@@ -199,7 +199,7 @@ def value_type(f: Field) -> Any:
     """The type of a field's values as JSON has them; null is one unless every row needs a value."""
     one = JSON_TYPE.get(f.type, str)
     if f.one_of and f.type == "text":
-        one = Literal[f.one_of] if f.missing == "required" else Literal[(*f.one_of, "")]
+        one = Literal[f.one_of] if f.nothing is None else Literal[(*f.one_of, f.nothing)]
     return one if f.missing == "required" else one | None
 
 
