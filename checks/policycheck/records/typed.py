@@ -10,11 +10,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain, repeat
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import astuple
 from policycheck_engine import Type
 
 from policycheck.errors import shown_path
@@ -205,4 +205,6 @@ def value_type(f: Field) -> Any:
 
 def columns_of(type_: Any, rows: Sequence[Any]) -> list[Sequence[Any]]:
     """Rows of a type by columns."""
-    return [list(map(attrgetter(name), rows)) for name in type_.__struct_fields__]
+    values = list(chain.from_iterable(map(astuple, rows)))
+    width = len(type_.__struct_fields__)
+    return [values[i::width] for i in range(width)]
