@@ -294,23 +294,26 @@ def spelled(column: Sequence[Value], new: Mapping[Any, Value] | None) -> Sequenc
 
 
 def respelled(moments: Collection[Any], type_: Type) -> Mapping[Any, Value] | None:
-    """The canonical spelling of dates or times that have another; None when one is wrong.
-
-    Datetimes can be many, but between them they have few days and times of day: those are looked at first.
-    """
+    """The canonical spelling of dates or times that have another; None when one is wrong."""
     try:
-        if type_ == "datetime":
-            days, clocks = {m[:10] for m in moments}, {m[10:] for m in moments}
-            if all(canonical(d, "date") == d for d in days) and all(
-                c[:1] == "T" and canonical(c[1:], "time") == c[1:] for c in clocks
-            ):
-                return {}
-    except ValueError:
-        pass
-    try:
+        if type_ == "datetime" and in_usual_parts(moments):
+            return {m: m + ":00" for m in moments if len(m) == len("2021-05-04T09:00")}
         return {m: new for m in moments if (new := canonical(m, type_)) != m}
     except ValueError:
         return None
+
+
+def in_usual_parts(moments: Collection[str]) -> bool:
+    """Whether datetimes are dates and times of day with a T between, and lack seconds at most. They can be
+    many; the days and the times of day, which are looked at, are few."""
+    days, clocks = {m[:10] for m in moments}, {m[10:] for m in moments}
+    try:
+        whole = {clock: f"T{canonical(clock[1:], 'time')}" for clock in clocks}
+        return all(canonical(day, "date") == day for day in days) and all(
+            clock in (right, right[:-3]) for clock, right in whole.items()
+        )
+    except ValueError:
+        return False
 
 
 def in_range(value: Value, f: Field) -> bool:
