@@ -45,6 +45,7 @@ class TypedReader:
 
     def file(self, path: Path) -> bool:
         """The relations of a JSON file."""
+        source = shown_path(path)
         written = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
         if not written.keys() <= self.model.relations.keys():
             return False
@@ -52,7 +53,7 @@ class TypedReader:
             if name in written:
                 type_ = row_type(self.model.relations[name], self.model)
                 rows = msgspec.json.decode(written.pop(name), type=list[type_])  # type: ignore[valid-type]
-                if not self.add(name, columns_of(type_, rows), shown_path(path), pointer(name)):
+                if not self.add(name, columns_of(type_, rows), source, pointer(name)):
                     return False
         return True
 
@@ -73,10 +74,10 @@ class TypedReader:
         columns: Sequence[Sequence[Any]],
         source: str,
         place: Callable[[int], str],
-        pooled: Mapping[str, set[Pool]] = {},
+        pooled: Mapping[str, set[Pool]] | None = None,
     ) -> bool:
         """The table of a relation and those of its children, which are lists in its rows. `pooled` says in
-        which pools the values of a field are already."""
+        which pools the values of some fields are already."""
         if name in self.raw:
             return False
         relation = self.model.relations[name]
@@ -87,7 +88,7 @@ class TypedReader:
                 if column.count(msgspec.UNSET) == len(column):
                     left_out.add(f.name)
                 column = [None if value is msgspec.UNSET else value for value in column]
-            for pool in self.pools_of(name, f) - pooled.get(f.name, set()):
+            for pool in self.pools_of(name, f) - (pooled or {}).get(f.name, set()):
                 column = self.pool(pool, column, f)
             fields[f.name] = column
         kept = frozenset(fields.keys() - left_out)
@@ -133,9 +134,8 @@ class TypedReader:
             k: list(chain.from_iterable(map(repeat, parents[k], counts))) for k in keys
         }
         every = [*(fields[f] for f in child.fields), *columns[len(own) :]]
-        return self.add(
-            child.name, every, source, place_of, {k: self.pools_of(parent, above[k]) for k in keys}
-        )
+        pooled = {k: self.pools_of(parent, above[k]) for k in keys}
+        return self.add(child.name, every, source, place_of, pooled)
 
     def pools_of(self, relation: str, f: Field) -> set[Pool]:
         """The pools in which the values of a field are: of its type when it is a date or a time, of what it
