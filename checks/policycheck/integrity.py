@@ -6,8 +6,8 @@ They are written in the rule language, in records.yaml; each names the relation 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from msgspec.structs import replace
 from policycheck_engine import Value
 from policycheck_engine.norms import Judgement
 
@@ -19,8 +19,7 @@ from policycheck.records.check import Table, Tables, without_rows
 from policycheck.records.model import NO_MODEL, RecordModel
 
 
-@dataclass(frozen=True, slots=True)
-class WrongRow(Problem):
+class WrongRow(Problem, frozen=True):
     """A row that a check found wrong."""
 
     relation: str = ""

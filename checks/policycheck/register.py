@@ -7,8 +7,8 @@ made of an exception is told from outside, whatever the policy asks of one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from policycheck_engine import NEVER, Value, nearest
 from policycheck_engine.norms import Case, Facts, Judgement, Norm, Verdict, cases
 
@@ -23,8 +23,7 @@ from policycheck.spans import Standing, standing
 from policycheck.waivers import Claim, Flaw, Status, covers, day_of, known, names
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A claim with what it does in this run: a sentence, what to do, and the findings that it excuses."""
 
     claim: Claim
@@ -34,8 +33,7 @@ class Entry:
     findings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(Struct, frozen=True):
     """A version of a policy that was made ready, the facts it gave, and what its norms made of them."""
 
     ready: Ready
@@ -43,8 +41,7 @@ class Judging:
     judgements: Sequence[Judgement]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A case that a claim names: its finding, if any; its verdict; what the claim's span is on its day.
 
     `excused` says that the claim excuses it, and `whole` that nothing of its finding is left a breach.
@@ -57,8 +54,7 @@ class Seen:
     whole: bool
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(Struct):
     """What was seen of a claim: whether rules it names were judged, whether they know exceptions at all,
     the cases it names, and what the policy says is wrong with it."""
 

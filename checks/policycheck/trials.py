@@ -6,10 +6,10 @@ Each is laid over the policy's scene.yaml and judged by the naive evaluator, or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from policycheck_engine import nearest
 
 from policycheck.errors import PolicyError, Problem, shown_path
@@ -32,8 +32,7 @@ Layer = Mapping[str, Any]
 Rows = dict[str, list[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """One thing that was tried: where it stands, and what came out wrong (nothing: it held)."""
 
     name: str
@@ -139,8 +138,7 @@ def judged_layers(
     return findings, met, []
 
 
-@dataclass(frozen=True, slots=True)
-class Layered:
+class Layered(Struct, frozen=True):
     """Layers laid over the scene: the rows, and the as-of date and parameters that they name."""
 
     data: dict[str, list[dict[str, Any]]]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
 from typing import Literal
+
+from msgspec import Struct, field
 
 from policycheck_engine.readings import Outline, low
 from policycheck_engine.values import Row, Value
@@ -24,8 +25,7 @@ WORST_FIRST: tuple[Verdict, ...] = ("breach", "undecided", "explained", "excused
 """The outcome of a subject is the first of these that one of its cases has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Norm:
+class Norm(Struct, frozen=True):
     """Where the cases and failures of a rule are found.
 
     `case` has the columns `columns`; `fails` has them and its evidence; `excused`, `explained`,
@@ -62,8 +62,7 @@ class Norm:
                 yield name
 
 
-@dataclass(slots=True)
-class Judged:
+class Judged(Struct):
     """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
     `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
@@ -81,8 +80,7 @@ class Judged:
     accepted: list[dict[str, Value]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One case of a norm: its values, its verdict, and the rows that excuse it for certain."""
 
     values: dict[str, Value]
@@ -90,8 +88,7 @@ class Case:
     excuses: list[dict[str, Value]]
 
 
-@dataclass(slots=True)
-class Judgement:
+class Judgement(Struct):
     """What a norm makes of the facts: the subjects that met it, by their values, and the others in
     order; and its cases by verdict."""
 

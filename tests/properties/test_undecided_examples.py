@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from policycheck.findings import findings_of
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.find import packs, shipped

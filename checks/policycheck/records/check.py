@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from policycheck_engine import NEVER, NONE, Relation, Row, Type, Value, canonical, nearest
 
 from policycheck.errors import Problem
@@ -24,8 +25,7 @@ SHOWN = 3
 ABSENT = object()
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """The rows of one relation, canonical, in the order of the model's fields.
 
     `doubtful` are rows that were left out because something about them is wrong; what is wrong is unknown.

@@ -6,10 +6,10 @@ The records are a term file as data; they are checked as `policycheck run` check
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Program, Relation, Row, readings
 from policycheck_engine.memory import Step, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Judged, Judgement, Norm, judge
@@ -35,8 +35,7 @@ Subject = Row
 """The values of a subject's variables, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Small:
+class Small(Struct, frozen=True):
     """Small records as tables, with the day up to which they are judged."""
 
     tables: Tables
@@ -57,8 +56,7 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
     return Small(tables, info.as_of)
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """A compiled rule with the part of the plain program that its norm needs, and that as steps of the
     evaluator in memory, once they were taken, by about how many rows there were."""
 
