@@ -23,7 +23,7 @@ from policycheck_engine.readings import possible
 
 from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
-from policycheck.findings import Finding, RuleResult, findings_of
+from policycheck.findings import Finding, Loudness, RuleResult, findings_of, worst_first
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
 from policycheck.policy.find import Pack, find_pack, folder_of_packs, pack_of, packs
 from policycheck.policy.load import load_policy, model_of
@@ -205,18 +205,17 @@ def judged(
     judgings = [judged_by(version, tables, records.engine, set_.waivers, records.second) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
-    findings: list[Finding] = []
+    findings: list[Mapping[Loudness, list[Finding]]] = []
     for judging in reversed(judgings):
         made, more = findings_of(judging.ready, judging.judgements, tables, set_.waivers)
         results = merged(results, made)
-        findings += more
-    findings.sort(key=lambda f: f.order)
+        findings.append(more)
     return Result(
         policy=current,
         versions=tuple(p.version for p, _, _ in policies),
         records=info,
         rules=tuple(results),
-        findings=tuple(findings),
+        findings=tuple(worst_first(*findings)),
         asked=asked,
         engine=records.engine,
         cross_checked=records.second,

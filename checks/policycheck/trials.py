@@ -13,7 +13,7 @@ from msgspec import Struct
 from policycheck_engine import nearest
 
 from policycheck.errors import PolicyError, Problem, shown_path
-from policycheck.findings import Finding, findings_of
+from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import ready_of
@@ -135,7 +135,7 @@ def judged_layers(
     met: list[Layer] = []
     for j in judged:
         met += [{"rule": j.norm.rule, **dict(zip(j.norm.subject, key, strict=True))} for key in j.met]
-    return findings, met, []
+    return worst_first(findings), met, []
 
 
 class Layered(Struct, frozen=True):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Literal
 
@@ -98,6 +99,8 @@ class Judgement(Struct):
     cases: Counter[Verdict]
 
 
+ONE_BREACH: Mapping[Verdict, int] = {"breach": 1}
+
 Facts = Mapping[str, AbstractSet[Row]]
 Accepts = Callable[[Mapping[str, Value]], bool]
 """Whether the failure of a case is accepted from outside, by its values."""
@@ -180,12 +183,16 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     maker = _Judge(norm, outline, facts, accepts)
     others = maker.others()
     met = maker.cases - others if others else maker.cases
-    holding = by_subject(met, maker.places, maker.width)
-    vague = by_subject({row for row in maker.vague if row in met}, maker.places, maker.width)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
-    for row in others:
-        failing.setdefault(tuple([row[p] for p in maker.places]), []).append((row, maker.verdict(row)))
-    cases: Counter[Verdict] = Counter(verdict for rows in failing.values() for _, verdict in rows)
+    for key, row in zip(maker.subjects(others), others, strict=True):
+        failing.setdefault(key, []).append((row, maker.verdict(row)))
+    holding: Counter[Row] = Counter()
+    vague: Counter[Row] = Counter()
+    if failing and not maker.alone:
+        holding.update(filter(failing.__contains__, maker.subjects(met)))
+    if failing and maker.vague:
+        vague.update(filter(failing.__contains__, maker.subjects(maker.vague & met)))
+    cases: Counter[Verdict] = Counter([verdict for rows in failing.values() for _, verdict in rows])
     if met:
         cases["met"] = len(met)
     subjects = [
@@ -197,17 +204,8 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
         cases["breach"] -= accepted
         cases["excused"] += accepted
     borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
-    whole = [key for key in holding if key not in failing] if failing else list(holding)
+    whole = list(met) if maker.alone else list({*maker.subjects(met)} - failing.keys())
     return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], +cases)
-
-
-def by_subject(rows: Collection[Row], places: Sequence[int], width: int) -> Mapping[Row, int]:
-    """How many of the cases belong to each subject, whose values stand at these places."""
-    if not places:
-        return {(): len(rows)} if rows else {}
-    if list(places) == list(range(width)):
-        return dict.fromkeys(rows, 1)
-    return Counter(zip(*(map(itemgetter(p), rows) for p in places), strict=True))
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -218,7 +216,7 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
 def sorted_rows(rows: Iterable[Row]) -> list[Row]:
     """Rows by `in_order`; those of texts alone are in that order by themselves."""
     rows = list(rows)
-    plain = all(type(value) is str for row in rows for value in row)
+    plain = set(map(type, chain.from_iterable(rows))) <= {str}
     return sorted(rows) if plain else sorted(rows, key=in_order)
 
 
@@ -231,7 +229,8 @@ class _Judge:
     """The readings of one norm's relations, and the verdicts they give.
 
     `cases` are all that are possible, `certain` those among them that are certain, and `vague` those
-    with an unknown value. The subject of a case stands at `places` among its `width` values.
+    with an unknown value. The subject of a case stands at `places` among its `width` values; `alone` says
+    that it is all of them, so that each subject has one case.
     """
 
     def __init__(self, norm: Norm, outline: Outline, facts: Facts, accepts: Accepts) -> None:
@@ -239,6 +238,7 @@ class _Judge:
         self.norm, self.accepts, self.columns = norm, accepts, outline.names[cases]
         self.width = len(self.columns)
         self.places = [_place(self.columns, name) for name in norm.subject]
+        self.alone = self.places == list(range(self.width))
         self.cases = facts[cases]
         self.certain = facts[outline.reading(norm.case, True)]
         self.vague = {row for row in self.cases if None in row} if cases in outline.unknown else set()
@@ -258,6 +258,16 @@ class _Judge:
         self.milder = [(verdict, rows) for verdict, name, rows in milder if name]
         self.by_cases = norm.share is not None or bool(norm.allow)
         self.notes = [reading(name) for name in norm.notes]
+        more = [self.minor, *self.notes]
+        self.plain = accepts is nothing_accepted and not self.by_cases and not any(r.sure for r in more)
+
+    def subjects(self, rows: Collection[Row]) -> Iterable[Row]:
+        """The subject of each of these cases."""
+        if self.alone:
+            return rows
+        if len(self.places) == 1:
+            return zip(map(itemgetter(*self.places), rows), strict=True)
+        return map(itemgetter(*self.places), rows) if self.places else repeat((), len(rows))
 
     def others(self) -> set[Row]:
         """The cases that are not simply met: those that may fail, and those that may not be there."""
@@ -282,6 +292,8 @@ class _Judge:
     def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
+        if self.plain and not met and not vague and len(cases) == 1 and cases[0][1] == "breach":
+            return self.breach(key, cases[0][0])
         outcome = self.outcome(cases, met, vague)
         accepted: Sequence[Row] = ()
         if outcome == "breach" and self.accepts is not nothing_accepted:
@@ -316,6 +328,16 @@ class _Judge:
                 result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
         result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
         return result
+
+    def breach(self, key: Row, row: Row) -> Judged:
+        """A subject whose one case is a breach, with nothing more to be said: what most findings are."""
+        return Judged(
+            dict(zip(self.norm.subject, key, strict=True)),
+            "breach",
+            ONE_BREACH,
+            [self.named(row)],
+            [self.fails.named(r) for r in in_line(self.fails.sure[row])],
+        )
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
         """What comes of these cases, and of others that are met."""

@@ -17,7 +17,7 @@ from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, ProblemsError
-from policycheck.findings import Finding, findings_of
+from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.integrity import integrity_policy, integrity_problems
 from policycheck.policy.compile import Compiled, compile_policy
 from policycheck.policy.cone import Cone, cones_of
@@ -149,9 +149,8 @@ class Side:
     def findings(self, records: Small) -> list[Finding]:
         """The findings of the rules."""
         asked = self.asked(records)
-        return findings_of(
-            ready_of(asked.compiled, self.setting(records.as_of)), self.judged(records), records.tables
-        )[1]
+        ready = ready_of(asked.compiled, self.setting(records.as_of))
+        return worst_first(findings_of(ready, self.judged(records), records.tables)[1])
 
     @property
     def norm(self) -> Norm:
