@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from msgspec import Struct, field
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 from policycheck_engine import Value, is_nothing
 from policycheck_engine.norms import ONE_BREACH, Judged, Judgement, Norm, bounded
 
@@ -109,16 +109,17 @@ def findings_of(
     findings: dict[Loudness, list[Finding]] = {}
     for position, judgement in enumerate(judgements):
         rule = ready.policy.rules[judgement.norm.rule]
-        teller = _Teller(maker, rule, judgement.norm)
         outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
-        for subject in judgement.others:
-            outcome = outcome_of(rule, subject)
-            if outcome == "undecided" and rule.data.get("contradicts"):
-                continue
-            outcomes[outcome] += 1
-            made = teller.finding(subject, outcome)
-            loudness = LOUDEST_FIRST.index(outcome), SEVERITIES.index(made.severity), position
-            findings.setdefault(loudness, []).append(made)
+        told = [(outcome_of(rule, subject), subject) for subject in judgement.others]
+        if rule.data.get("contradicts"):
+            told = [(outcome, subject) for outcome, subject in told if outcome != "undecided"]
+        if told:
+            outcomes.update([outcome for outcome, _ in told])
+            teller = _Teller(maker, rule, judgement.norm)
+            for outcome, subject in told:
+                made = teller.finding(subject, outcome)
+                loudness = LOUDEST_FIRST.index(outcome), SEVERITIES.index(made.severity), position
+                findings.setdefault(loudness, []).append(made)
         cases = {_named(rule, verdict): n for verdict, n in judgement.cases.items()}
         results.append(RuleResult(rule.id, rule.clauses, sum(outcomes.values()), dict(outcomes), cases))
     return results, findings
@@ -143,7 +144,7 @@ def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
 
 def signatures(judged: Judged) -> list[Signature]:
     """The signed answers about the subject of an attested clause, by answer and day."""
-    parts = [f"{part.name}_{SIGNED}" for part in fields(Signature)]
+    parts = [f"{part}_{SIGNED}" for part in Signature.__struct_fields__]
     found = {Signature(*(str(row[part]) for part in parts)) for _, row in judged.notes}
     return sorted(found, key=lambda s: (ANSWERS.index(s.answer), s.on, s.by, s.role, s.id))
 

@@ -6,7 +6,7 @@ made of an exception is told from outside, whatever the policy asks of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 from policycheck_engine import NEVER, Value, nearest
@@ -193,7 +193,7 @@ class _Watch:
             evidence.known |= claim.kind == "waiver" or bool(keys.get(claim.relation))
         outcomes = _Outcomes(self.ready.policy, judgement)
         naming = _Naming(self.ready, norm, claims)
-        for case in cases(norm, self.ready.basis.outline, self.judging.facts):
+        for case in cases(norm, self.ready.basis.outline, self.judging.facts, naming.among()):
             for claim, evidence, mine in naming.of(case.values):
                 evidence.seen.append(self.seen(claim, mine, case, outcomes, keys.get(claim.relation, [])))
 
@@ -230,6 +230,11 @@ class _Naming:
                 ((relation, key),) = claim.subject.items()
                 self.by_row.setdefault(relation, {}).setdefault(key, []).append((claim, evidence))
         self.columns = [(r, c) for r in self.by_row for c in ready.columns(norm, norm.case, r)]
+
+    def among(self) -> dict[str, Collection[Value]] | None:
+        """The values of which a case must have one in one of these columns to be named at all; None where it
+        takes more to tell."""
+        return None if self.waivers else {column: self.by_row[relation] for relation, column in self.columns}
 
     def of(self, case: Mapping[str, Value]) -> Iterator[tuple[Claim, Evidence, bool | None]]:
         """The claims that name a case; None beside one that does if an unknown value is what it names."""

@@ -165,11 +165,17 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def cases(norm: Norm, outline: Outline, facts: Facts) -> Iterator[Case]:
-    """Every case of a norm, in order."""
+def cases(
+    norm: Norm, outline: Outline, facts: Facts, among: Mapping[str, Collection[Value]] | None = None
+) -> Iterator[Case]:
+    """The cases of a norm, in order: all of them, or those that have, or may have, one of these values in one
+    of these columns."""
     maker = _Judge(norm, outline, facts, nothing_accepted)
-    others = maker.others()
-    for row in sorted(maker.cases, key=in_order):
+    others, rows = maker.others(), maker.cases
+    if among is not None:
+        places = [(maker.columns.index(name), values) for name, values in among.items()]
+        rows = {row for row in rows if any(row[p] is None or row[p] in values for p, values in places)}
+    for row in sorted(rows, key=in_order):
         verdict = maker.verdict(row) if row in others else "met"
         excuses = [maker.excused.named(r) for r in sorted(maker.excused.sure.get(row, ()), key=in_order)]
         yield Case(named(maker.columns, row), verdict, excuses)
@@ -188,8 +194,9 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
         failing.setdefault(key, []).append((row, maker.verdict(row)))
     holding: Counter[Row] = Counter()
     vague: Counter[Row] = Counter()
+    held = met if maker.alone else list(maker.subjects(met))
     if failing and not maker.alone:
-        holding.update(filter(failing.__contains__, maker.subjects(met)))
+        holding.update(filter(failing.__contains__, held))
     if failing and maker.vague:
         vague.update(filter(failing.__contains__, maker.subjects(maker.vague & met)))
     cases: Counter[Verdict] = Counter([verdict for rows in failing.values() for _, verdict in rows])
@@ -204,7 +211,7 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
         cases["breach"] -= accepted
         cases["excused"] += accepted
     borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
-    whole = list(met) if maker.alone else list({*maker.subjects(met)} - failing.keys())
+    whole = list(held) if maker.alone else list({*held} - failing.keys())
     return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], +cases)
 
 
@@ -260,6 +267,7 @@ class _Judge:
         self.notes = [reading(name) for name in norm.notes]
         more = [self.minor, *self.notes]
         self.plain = accepts is nothing_accepted and not self.by_cases and not any(r.sure for r in more)
+        self.plain = self.plain and not bounded(self.columns) and not bounded(self.fails.columns)
 
     def subjects(self, rows: Collection[Row]) -> Iterable[Row]:
         """The subject of each of these cases."""
@@ -331,12 +339,13 @@ class _Judge:
 
     def breach(self, key: Row, row: Row) -> Judged:
         """A subject whose one case is a breach, with nothing more to be said: what most findings are."""
+        names, rows = self.fails.columns, self.fails.sure[row]
         return Judged(
             dict(zip(self.norm.subject, key, strict=True)),
             "breach",
             ONE_BREACH,
-            [self.named(row)],
-            [self.fails.named(r) for r in in_line(self.fails.sure[row])],
+            [dict(zip(self.columns, row, strict=True))],
+            [dict(zip(names, shown, strict=True)) for shown in in_line(rows)],
         )
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
