@@ -131,6 +131,13 @@ def worst_first(*parts: Mapping[Loudness, Sequence[Finding]]) -> list[Finding]:
     return [finding for loudness in order for part in parts for finding in part.get(loudness, ())]
 
 
+def without_nothing(subject: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A subject with None for nobody as well as for what is unknown."""
+    if "" not in subject.values():
+        return subject
+    return {name: None if is_nothing(value, "text") else value for name, value in subject.items()}
+
+
 def finding_id(policy: Policy, rule: str, subject: Mapping[str, Value]) -> str:
     """The id of a finding, made of what it is about and not of how it came out."""
     key = ",".join([f"{k}={'?' if v is None else v}" for k, v in subject.items()])
@@ -219,33 +226,36 @@ class _Teller:
         self.links = {name: (relation, maker.index(relation)) for name, relation in read.items()}
         self.counted: dict[tuple[tuple[str, int], ...], Mapping[str, int]] = {}
         fails = maker.ready.basis.outline.names[norm.fails]
-        self.simple = not bounded(fails) and not rule.attested
         names = [name for name in dict.fromkeys((*norm.subject, *fails)) if name in self.links]
-        self.linked = [(name, *self.links[name]) for name in names]
+        self.linked = [(fails.index(name), *self.links[name]) for name in names if name in fails]
         constants = {name: value for name, value in maker.constants.items() if name not in COUNTS}
         self.message = Sentence(str(rule.data["message"]), constants)
         self.excuse = Sentence(str(rule.data.get("excuse_note", "")), constants)
         self.advice = Sentence(str(rule.data.get("remedy", "")), maker.constants)
         self.says = [Sentence(note["say"], maker.constants) for note in rule.data.get("notes", ())]
+        self.said = [fails.index(name) for name in self.message.names if name in fails]
+        self.advised = [fails.index(name) for name in self.advice.names if name in fails]
+        whole = (len(self.said), len(self.advised)) == (len(self.message.names), len(self.advice.names))
+        self.simple = whole and not bounded(fails)
         self.contradicts = bool(rule.data.get("contradicts"))
 
     def finding(self, judged: Judged, outcome: Outcome) -> Finding:
         """What is to be said of a subject."""
-        if judged.cases is ONE_BREACH and len(judged.shown) == 1 and self.simple:
-            return self.breach(judged, judged.shown[0], outcome)
-        rule = self.rule
+        if judged.cases is ONE_BREACH and self.simple:
+            return self.breach(judged, outcome)
+        rule, subject = self.rule, judged.subject
         signed = signatures(judged) if rule.attested else []
         records = self.records(judged, signed)
         missing = tuple(self.missing(records, signed)) if outcome == "undecided" else ()
         notes = tuple(dict.fromkeys(self.notes(judged, outcome))) if judged.notes or judged.accepted else ()
         return Finding(
-            id=finding_id(self.maker.ready.policy, rule.id, judged.subject),
+            id=finding_id(self.maker.ready.policy, rule.id, subject),
             rule=rule.id,
             clauses=rule.clauses,
             outcome=outcome,
             severity="minor" if judged.minor and outcome == "breach" else rule.severity,
             binds=rule.binds,
-            subject=self.subject(judged),
+            subject=without_nothing(subject),
             message=self.told(judged, outcome, missing, signed),
             records=tuple([self.maker.place(record) for record in records]),
             remedy=self.remedy(judged, outcome),
@@ -256,14 +266,19 @@ class _Teller:
             cases=self.cases(judged),
         )
 
-    def breach(self, judged: Judged, row: Mapping[str, Value], outcome: Outcome) -> Finding:
-        """What is to be said of a breach of one case that one row shows, as most: the same, only faster."""
-        rule, maker, subject = self.rule, self.maker, judged.subject
+    def breach(self, judged: Judged, outcome: Outcome) -> Finding:
+        """What is to be said of a breach of one case, as most findings are: the same, only faster."""
+        rule, maker = self.rule, self.maker
+        subject = dict(zip(judged.names, judged.key, strict=True))
+        rows = [row for _, row in judged.evidence]
         found = {}
-        for name, relation, rows in self.linked:
-            index = rows.get(row[name])
-            if index is not None:
-                found[relation, index] = maker.place((relation, index))
+        for row in rows:
+            for place, relation, numbers in self.linked:
+                index = numbers.get(row[place])
+                if index is not None:
+                    found[relation, index] = maker.place((relation, index))
+            if len(found) >= RECORDS_SHOWN:
+                break
         return Finding(
             finding_id(maker.ready.policy, rule.id, subject),
             rule.id,
@@ -271,20 +286,13 @@ class _Teller:
             outcome,
             rule.severity,
             rule.binds,
-            self.subject(judged),
-            self.message.of_one(row, maker.spoken) if not self.message.counts else self.message.about(judged),
+            without_nothing(subject),
+            self.message.of_rows(rows, self.said, maker.spoken),
             tuple(found.values())[:RECORDS_SHOWN],
-            self.advice.of_one(row, maker.spoken),
+            self.advice.of_rows(rows, self.advised, maker.spoken),
             contradicts=self.contradicts,
             cases=self.cases(judged),
         )
-
-    def subject(self, judged: Judged) -> Mapping[str, Value]:
-        """What it is about; None for what is unknown, and for nobody."""
-        subject = judged.subject
-        if "" not in subject.values():
-            return subject
-        return {name: None if is_nothing(value, "text") else value for name, value in subject.items()}
 
     def cases(self, judged: Judged) -> Mapping[str, int]:
         """How many cases came out how; most subjects have the same."""
@@ -323,7 +331,7 @@ class _Teller:
                 else (f"The records cannot tell{about}.")
             )
         text = self.message.about(judged, {"signatures": signed_in_words(signed)} if signed else NO_MORE)
-        by_policy = len(judged.decisive) > len(judged.accepted)
+        by_policy = len(judged.decided) > len(judged.accepted)
         if outcome == "excused" and by_policy and "excuse_note" in self.rule.data:
             text += " " + self.excuse.about(judged)
         if outcome == "excused":

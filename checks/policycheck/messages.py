@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from policycheck_engine import NONE, Value
+from policycheck_engine import NONE, Row, Value
 from policycheck_engine.norms import Judged
 from policycheck_engine.values import NEVER, NEVER_DATE
 
@@ -43,12 +43,14 @@ class Sentence:
     def about(self, judged: Judged, more: Mapping[str, Any] = NO_MORE) -> str:
         """The sentence about a subject, which can tell how many cases it has."""
         if self.counts:
-            more = {**more, "cases": sum(judged.cases.values()), "failed": len(judged.decisive)}
+            more = {**more, "cases": sum(judged.cases.values()), "failed": len(judged.decided)}
         return self.of(judged.shown or judged.decisive or [judged.subject], more)
 
-    def of_one(self, row: Mapping[str, Value], spoken: Mapping[Value, str]) -> str:
-        """The sentence with the values of a row that has all of its names: what `of` says, only faster."""
-        return self.form % tuple([spoken[row[name]] for name in self.names])
+    def of_rows(self, rows: Sequence[Row], places: Sequence[int], spoken: Mapping[Value, str]) -> str:
+        """The sentence with the values of rows, at the place of each name: what `of` says, only faster."""
+        if len(rows) == 1:
+            return self.form % tuple([spoken[rows[0][place]] for place in places])
+        return self.form % tuple([enumerated([spoken[row[place]] for row in rows]) for place in places])
 
     def of(self, rows: Sequence[Mapping[str, Value]], more: Mapping[str, Any] = NO_MORE) -> str:
         """The sentence with the values of these rows, and with those of names in `more`."""
@@ -91,9 +93,12 @@ def bounded(row: Mapping[str, Value], name: str) -> Value:
 
 def listed(values: Sequence[Value]) -> str:
     """The different values as a list in a sentence."""
-    if len(values) == 1:
-        return shown(values[0])
-    texts = list(dict.fromkeys(map(shown, values)))
+    return shown(values[0]) if len(values) == 1 else enumerated(map(shown, values))
+
+
+def enumerated(texts: Iterable[str]) -> str:
+    """The different ones of some texts as a list in a sentence."""
+    texts = list(dict.fromkeys(texts))
     if len(texts) == 1:
         return texts[0]
     if len(texts) > LISTED + 1:

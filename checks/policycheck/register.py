@@ -255,7 +255,7 @@ class _Outcomes:
 
     def __init__(self, policy: Policy, judgement: Judgement) -> None:
         self.policy, self.norm = policy, judgement.norm
-        self.others = {tuple(j.subject.values()): j for j in judgement.others}
+        self.others = {j.key: j for j in judgement.others}
 
     def of(self, case: Case) -> tuple[str, Verdict, bool]:
         """The id of a case's finding, if it has one; the outcome; and whether its failure was accepted."""

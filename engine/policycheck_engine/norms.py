@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Literal
@@ -63,22 +63,39 @@ class Norm(Struct, frozen=True):
                 yield name
 
 
-class Judged(Struct):
+class Judged(Struct, dict=True):
     """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
-    `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index. `accepted`
-    are the failing cases that were accepted, and that would have made it a breach.
+    `key` are the subject's values. `decided` are the cases that have its outcome, and `evidence` rows for
+    them with their columns. `notes` has the rows of each note by its index. `accepted` are the failing cases
+    that were accepted, and that would have made it a breach.
     """
 
-    subject: dict[str, Value]
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    key: Row
     outcome: Verdict
     cases: Mapping[Verdict, int]
-    decisive: list[dict[str, Value]] = field(default_factory=list)
-    shown: list[dict[str, Value]] = field(default_factory=list)
+    decided: Sequence[Row] = ()
+    evidence: Sequence[tuple[tuple[str, ...], Row]] = ()
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
     accepted: list[dict[str, Value]] = field(default_factory=list)
+
+    @cached_property
+    def subject(self) -> dict[str, Value]:
+        """The subject as a mapping of variables to values."""
+        return dict(zip(self.names, self.key, strict=True))
+
+    @cached_property
+    def decisive(self) -> list[dict[str, Value]]:
+        """The cases that have the subject's outcome, each as a mapping."""
+        return [named(self.columns, row) for row in self.decided]
+
+    @cached_property
+    def shown(self) -> list[dict[str, Value]]:
+        """The rows of evidence, each as a mapping."""
+        return [named(columns, row) for columns, row in self.evidence]
 
 
 class Case(Struct, frozen=True):
@@ -210,7 +227,7 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     if accepted:
         cases["breach"] -= accepted
         cases["excused"] += accepted
-    borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
+    borne = [s.key for s in subjects if s.outcome == "met"]
     whole = list(held) if maker.alone else list({*held} - failing.keys())
     return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], +cases)
 
@@ -267,7 +284,6 @@ class _Judge:
         self.notes = [reading(name) for name in norm.notes]
         more = [self.minor, *self.notes]
         self.plain = accepts is nothing_accepted and not self.by_cases and not any(r.sure for r in more)
-        self.plain = self.plain and not bounded(self.columns) and not bounded(self.fails.columns)
 
     def subjects(self, rows: Collection[Row]) -> Iterable[Row]:
         """The subject of each of these cases."""
@@ -317,36 +333,31 @@ class _Judge:
             counts[verdict] = counts.get(verdict, 0) + 1
         if met:
             counts["met"] = met
-        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
+        result = Judged(self.norm.subject, self.columns, key, outcome, counts)
         if outcome == "met":
             return result
         result.accepted = [self.named(row) for row in accepted]
-        decisive = in_line([row for row, verdict in cases if verdict == outcome])
+        result.decided = in_line([row for row, verdict in cases if verdict == outcome])
         source = self.fails
         if outcome == "excused":
             source = self.excused
         elif outcome == "explained":
             source = self.explained
-        for row in decisive:
+        evidence = []
+        for row in result.decided:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
-            result.decisive.append(self.named(row))
-            result.shown += [from_.named(r) for r in in_line(rows)]
+            evidence += [(from_.columns, r) for r in in_line(rows)]
             for i, note in enumerate(self.notes):
                 result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
-        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
+        result.evidence = evidence
+        result.minor = bool(result.decided) and all(row in self.minor.sure for row in result.decided)
         return result
 
     def breach(self, key: Row, row: Row) -> Judged:
         """A subject whose one case is a breach, with nothing more to be said: what most findings are."""
-        names, rows = self.fails.columns, self.fails.sure[row]
-        return Judged(
-            dict(zip(self.norm.subject, key, strict=True)),
-            "breach",
-            ONE_BREACH,
-            [dict(zip(self.columns, row, strict=True))],
-            [dict(zip(names, shown, strict=True)) for shown in in_line(rows)],
-        )
+        evidence = [(self.fails.columns, shown) for shown in in_line(self.fails.sure[row])]
+        return Judged(self.norm.subject, self.columns, key, "breach", ONE_BREACH, (row,), evidence)
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
         """What comes of these cases, and of others that are met."""

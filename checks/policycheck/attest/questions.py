@@ -108,7 +108,7 @@ def asking_rules(policy: Policy, clauses: list[Clause]) -> Iterator[tuple[str, R
 
 def failing(judgement: Judgement) -> dict[Key, str]:
     """The subjects of a rule that fail, or may fail, with their outcome."""
-    return {tuple(judged.subject.values()): judged.outcome for judged in judgement.others}
+    return {judged.key: judged.outcome for judged in judgement.others}
 
 
 def question(clause: Clause, roles: list[str], key: Key, is_open: bool) -> Question:

@@ -172,7 +172,7 @@ def failing(judgement: Judgement) -> frozenset[Subject]:
 
 def subject_of(judged: Judged) -> Subject:
     """The values of a subject, in their order."""
-    return tuple(judged.subject.values())
+    return judged.key
 
 
 def plain_base(model: RecordModel) -> dict[str, Relation]:
