@@ -104,7 +104,7 @@ def findings_of(
 ) -> tuple[list[RuleResult], dict[Loudness, list[Finding]]]:
     """The result of each rule, and its findings by how loud they are; `waivers` are those that were judged
     with."""
-    maker = _Maker(ready, tables, waivers)
+    maker = Maker(ready, tables, waivers)
     results: list[RuleResult] = []
     findings: dict[Loudness, list[Finding]] = {}
     for position, judgement in enumerate(judgements):
@@ -115,7 +115,7 @@ def findings_of(
             told = [(outcome, subject) for outcome, subject in told if outcome != "undecided"]
         if told:
             outcomes.update([outcome for outcome, _ in told])
-            teller = _Teller(maker, rule, judgement.norm)
+            teller = Teller(maker, rule, judgement.norm)
             for outcome, subject in told:
                 made = teller.finding(subject, outcome)
                 loudness = LOUDEST_FIRST.index(outcome), SEVERITIES.index(made.severity), position
@@ -182,7 +182,7 @@ def _named(rule: RuleText, verdict: str) -> str:
     return rule.outcome if verdict == "breach" else verdict
 
 
-class _Maker:
+class Maker:
     """What the findings of one version share: its tables, and where rows are in them."""
 
     def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
@@ -215,11 +215,11 @@ class _Maker:
         return self.indexes[relation]
 
 
-class _Teller:
+class Teller:
     """Makes the findings of one rule. `links` are the variables that identify a row which the rule reads:
     the row's relation, and the number of each row."""
 
-    def __init__(self, maker: _Maker, rule: RuleText, norm: Norm) -> None:
+    def __init__(self, maker: Maker, rule: RuleText, norm: Norm) -> None:
         self.maker, self.rule, self.norm = maker, rule, norm
         self.tables, self.cone = maker.tables, maker.ready.cones[norm.rule]
         read = {name: r for name, r in self.cone.domains.items() if r in self.cone.relations}
@@ -243,6 +243,10 @@ class _Teller:
         """What is to be said of a subject."""
         if judged.cases is ONE_BREACH and self.simple:
             return self.breach(judged, outcome)
+        return self.whole(judged, outcome)
+
+    def whole(self, judged: Judged, outcome: Outcome) -> Finding:
+        """What is to be said of any subject."""
         rule, subject = self.rule, judged.subject
         signed = signatures(judged) if rule.attested else []
         records = self.records(judged, signed)
@@ -267,7 +271,7 @@ class _Teller:
         )
 
     def breach(self, judged: Judged, outcome: Outcome) -> Finding:
-        """What is to be said of a breach of one case, as most findings are: the same, only faster."""
+        """What is to be said of a breach of one case, as most are: what `whole` says, only faster."""
         rule, maker = self.rule, self.maker
         subject = dict(zip(judged.names, judged.key, strict=True))
         rows = [row for _, row in judged.evidence]
