@@ -12,16 +12,6 @@ import pytest
 from tests.support import ROOT
 
 HEAVY = {"duckdb", "jinja2", "jsonschema", "pandas", "python_calamine", "rich", "tabulate", "yaml"}
-    "duckdb",
-    "jinja2",
-    "jsonschema",
-    "pandas",
-    "python_calamine",
-    "rich",
-    "tabulate",
-    "xlsxwriter",
-    "yaml",
-}
 SAYS = """
 import json, sys
 from policycheck.cli import app
