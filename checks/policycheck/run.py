@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from policycheck_engine import EvaluatorError, Row, Value, canonical, nearest
 from policycheck_engine.memory import no_collection
 from policycheck_engine.norms import Facts, Judgement, judge
@@ -22,7 +23,7 @@ from policycheck_engine.readings import possible
 
 from policycheck.agreement import must_agree
 from policycheck.errors import Problem, RecordsError, UsageError
-from policycheck.findings import Finding, RuleResult, findings_of
+from policycheck.findings import Finding, Loudness, RuleResult, findings_of, worst_first
 from policycheck.integrity import integrity_policy, integrity_problems, leave_out
 from policycheck.policy.find import Pack, find_pack, folder_of_packs, pack_of, packs
 from policycheck.policy.load import load_policy, model_of
@@ -45,8 +46,7 @@ Window = tuple[str | None, str | None, Path]
 Evaluate = Callable[..., dict[str, set[Row]]]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordsInfo:
+class RecordsInfo(Struct, frozen=True):
     """Which records were judged."""
 
     school: str | None
@@ -58,8 +58,7 @@ class RecordsInfo:
     left_out: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What was asked of a run, as it was asked: enough to ask it again."""
 
     records: str
@@ -73,8 +72,7 @@ class Asked:
     school: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """Records as tables, and the versions of the policy that some day of them falls under: each with its
     first day and the first day of the next. `given` are the relations that the records have, `engine` is what
     is to evaluate, `second` what is to check it."""
@@ -93,8 +91,7 @@ class Prepared:
         return self.policies[-1][0]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a run found.
 
     `policy` is the version in force at the as-of date; `versions` are all that judged something.
@@ -208,18 +205,17 @@ def judged(
     judgings = [judged_by(version, tables, records.engine, set_.waivers, records.second) for version in ready]
     progress("judging")
     results: list[RuleResult] = []
-    findings: list[Finding] = []
+    findings: list[Mapping[Loudness, list[Finding]]] = []
     for judging in reversed(judgings):
         made, more = findings_of(judging.ready, judging.judgements, tables, set_.waivers)
         results = merged(results, made)
-        findings += more
-    findings.sort(key=lambda f: f.order)
+        findings.append(more)
     return Result(
         policy=current,
         versions=tuple(p.version for p, _, _ in policies),
         records=info,
         rules=tuple(results),
-        findings=tuple(findings),
+        findings=tuple(worst_first(*findings)),
         asked=asked,
         engine=records.engine,
         cross_checked=records.second,

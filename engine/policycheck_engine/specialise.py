@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from typing import Literal as OneOf
+
+from msgspec import Struct, field
 
 from policycheck_engine.functions import FUNCTIONS
 from policycheck_engine.order import Part, part
@@ -53,8 +54,7 @@ Guess = Callable[[str, tuple[int, ...]], float]
 first, and so how fast a rule is, never what it gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A Python expression, whether it may be None, and whether it is the same for all rows."""
 
     text: str
@@ -65,8 +65,7 @@ class Name:
 Env = dict[str, Name]
 
 
-@dataclass
-class Block:
+class Block(Struct, dict=True):
     """Lines of a function while it is being written, at some depth.
 
     `times` is a guess how often what comes next is done; `first` says that the first match ends it all.
@@ -132,8 +131,7 @@ def copy_of(rule: Rule, relations: Mapping[str, Relation]) -> str | None:
     return atom.relation if whole and same and len(set(names)) == len(atom.args) else None
 
 
-@dataclass
-class Writer:
+class Writer(Struct, dict=True):
     """Writes the function of one relation."""
 
     relations: Mapping[str, Relation]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
-from policycheck.findings import findings_of
+from msgspec.structs import replace
+from policycheck.findings import findings_of, worst_first
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.find import packs, shipped
 from policycheck.policy.load import load_policy
@@ -88,7 +88,7 @@ def decided(policy: Policy, rule: str, tables: Tables, setting: Setting) -> bool
     base = {name: table.relation for name, table in tables.items()}
     ready = ready_of(compile_policy(policy, base, setting, [rule]), setting)
     _, findings = findings_of(ready, evaluate(ready, tables, "memory"), tables)
-    return all(f.outcome != "undecided" for f in findings)
+    return all(f.outcome != "undecided" for f in worst_first(findings))
 
 
 def decided_by_some_value(policy: Policy, rule: str, example: Layer, relation: str, name: str) -> bool:

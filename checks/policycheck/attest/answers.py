@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from policycheck_engine import canonical, nearest
 
 from policycheck.attest.filled import Filled
@@ -29,8 +29,7 @@ DATES = ("signed_on", "valid_until")
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """Attestations as rows of the records, with their evidence nested in them.
 
     `known` counts the lines that are on file already, `blank` those that nobody filled in.
@@ -52,8 +51,7 @@ class Answers:
         return "; ".join(parts) + "."
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A role that somebody held, from its first day to its last."""
 
     role: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from operator import le, lt
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from policycheck_engine import NEVER, Relation, Row, Type, Value, canonical, nearest
 
 from policycheck.errors import Problem
@@ -25,8 +26,7 @@ SHOWN = 3
 ABSENT = object()
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """The rows of one relation, canonical, in the order of the model's fields.
 
     `doubtful` are rows that were left out because something about them is wrong; what is wrong is unknown.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Type, nearest
 
 from policycheck.errors import Problem, RecordsError, UsageError, shown_path
@@ -25,8 +25,7 @@ Pools = Mapping[Pool, Mapping[Any, Any]]
 """All different values of each kind that a source has, as keys."""
 
 
-@dataclass(slots=True)
-class RawTable:
+class RawTable(Struct):
     """The rows of one relation as they were written.
 
     `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
@@ -53,8 +52,7 @@ class RawTable:
 Raw = dict[str, RawTable]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where records come from: a JSON file, a folder, or tables that were made elsewhere. What was read of it
     is remembered.
 
@@ -65,7 +63,7 @@ class Source:
     school: str | None = None
     tables: Callable[[RecordModel | None, set[str] | None], tuple[Raw, list[Problem]]] | None = None
     digest: str | None = None
-    seen: dict[object, Any] = field(default_factory=dict, compare=False)
+    seen: dict[object, Any] = field(default_factory=dict)
 
     @property
     def data(self) -> Any:

@@ -6,10 +6,10 @@ The records are a term file as data; they are checked as `policycheck run` check
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Program, Relation, Row, readings
 from policycheck_engine.memory import Step, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Judged, Judgement, Norm, judge
@@ -17,7 +17,7 @@ from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
 
 from policycheck.errors import Problem, ProblemsError
-from policycheck.findings import Finding, findings_of
+from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.integrity import integrity_policy, integrity_problems
 from policycheck.policy.compile import Compiled, compile_policy
 from policycheck.policy.cone import Cone, cones_of
@@ -35,8 +35,7 @@ Subject = Row
 """The values of a subject's variables, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Small:
+class Small(Struct, frozen=True):
     """Small records as tables, with the day up to which they are judged."""
 
     tables: Tables
@@ -57,8 +56,7 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
     return Small(tables, info.as_of)
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """A compiled rule with the part of the plain program that its norm needs, and that as steps of the
     evaluator in memory, once they were taken, by about how many rows there were."""
 
@@ -151,9 +149,8 @@ class Side:
     def findings(self, records: Small) -> list[Finding]:
         """The findings of the rules."""
         asked = self.asked(records)
-        return findings_of(
-            ready_of(asked.compiled, self.setting(records.as_of)), self.judged(records), records.tables
-        )[1]
+        ready = ready_of(asked.compiled, self.setting(records.as_of))
+        return worst_first(findings_of(ready, self.judged(records), records.tables)[1])
 
     @property
     def norm(self) -> Norm:
@@ -175,7 +172,7 @@ def failing(judgement: Judgement) -> frozenset[Subject]:
 
 def subject_of(judged: Judged) -> Subject:
     """The values of a subject, in their order."""
-    return tuple(judged.subject.values())
+    return judged.key
 
 
 def plain_base(model: RecordModel) -> dict[str, Relation]:

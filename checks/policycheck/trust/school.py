@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import nearest
 
 from policycheck import __version__
@@ -26,8 +26,7 @@ from policycheck.trust.folder import School
 Form = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What is asked of every school, as of `run`.
 
     `settings` is a file for all schools, or a folder with a file NAME.yaml for each that has one.
@@ -82,8 +81,7 @@ class Options:
                 raise UsageError(f"`{file}` is of no school here; {hint}".rstrip("; "))
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """What came of a school: the public form of its result, or the problems for which there is none."""
 
     name: str
