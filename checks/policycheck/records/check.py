@@ -303,15 +303,15 @@ def respelled(moments: Collection[Any], type_: Type) -> Mapping[Any, Value] | No
         return None
 
 
+CLOCK = re.compile("T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+
+
 def in_usual_parts(moments: Collection[str]) -> bool:
     """Whether datetimes are dates and times of day with a T between, and lack seconds at most. They can be
     many; the days and the times of day, which are looked at, are few."""
     days, clocks = {m[:10] for m in moments}, {m[10:] for m in moments}
     try:
-        whole = {clock: f"T{canonical(clock[1:], 'time')}" for clock in clocks}
-        return all(canonical(day, "date") == day for day in days) and all(
-            clock in (right, right[:-3]) for clock, right in whole.items()
-        )
+        return all(map(CLOCK.fullmatch, clocks)) and all(canonical(day, "date") == day for day in days)
     except ValueError:
         return False
 
