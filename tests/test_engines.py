@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from policycheck.cli import app
 from policycheck.commands.shared import ENGINES
+from policycheck.engines import MEMORY_ROWS, chosen_engine, evaluator, second_engine
 from policycheck.errors import DisagreementError, UsageError
 from policycheck.records.check import Table, Tables
-from policycheck.run import MEMORY_ROWS, chosen_engine, evaluator, run, second_engine
+from policycheck.run import run
 from policycheck_engine import Program, Relation, Row
 from typer.testing import CliRunner
 
