@@ -95,7 +95,7 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, name: str, relation: str) -> Non
             found[relation] = found[relation] - {lost} | {("P999", *lost[1:-1], None)}
         return found
 
-    module = import_module("policycheck.run")
+    module = import_module("policycheck.engines")
     monkeypatch.setattr(module, "evaluator", lambda asked: evaluate if asked == name else evaluator(asked))
 
 
