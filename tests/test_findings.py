@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from policycheck.engines import evaluate
 from policycheck.findings import Finding, Maker, Teller, outcome_of
 from policycheck.policy.model import Setting
+from policycheck.prepare import Prepared, prepared
 from policycheck.report.json_form import form_of, judged_hash
 from policycheck.report.json_text import indented
-from policycheck.run import Prepared, evaluate, prepared, ready_version, run
+from policycheck.run import ready_version, run
 from policycheck_engine.norms import ONE_BREACH
 
 from tests.support import ROOT

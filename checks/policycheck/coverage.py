@@ -16,7 +16,8 @@ from policycheck.policy.model import Clause, Policy
 from policycheck.records.model import RecordModel
 
 if TYPE_CHECKING:
-    from policycheck.run import RecordsInfo, Result
+    from policycheck.prepare import RecordsInfo
+    from policycheck.run import Result
 
 
 class ClauseCoverage(Struct, frozen=True):

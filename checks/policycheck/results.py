@@ -14,8 +14,9 @@ from typing import Any
 from msgspec import Struct
 
 from policycheck.errors import UsageError, shown_path
+from policycheck.prepare import Progress
 from policycheck.report.json_form import FORM, judged_hash
-from policycheck.run import Progress, run
+from policycheck.run import run
 
 Form = Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 from policycheck_engine import nearest
 
+from policycheck.engines import evaluate
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.policy.compile import compile_policy
@@ -21,7 +22,6 @@ from policycheck.policy.unknowns import Unknowns, unknowns_of
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
-from policycheck.run import evaluate
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, load
 

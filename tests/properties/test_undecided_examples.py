@@ -8,6 +8,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from policycheck.engines import evaluate
 from policycheck.findings import findings_of, worst_first
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.find import packs, shipped
@@ -17,7 +18,6 @@ from policycheck.policy.ready import ready_of
 from policycheck.policy.unknowns import unknowns_of
 from policycheck.records.check import Tables
 from policycheck.records.model import Field
-from policycheck.run import evaluate
 from policycheck.trials import Layer, leaves_unknown, world
 from policycheck_engine import NEVER, Value
 

@@ -19,8 +19,8 @@ from policycheck.attest.questions import Question, Questions
 from policycheck.errors import Problem
 from policycheck.messages import moment
 from policycheck.policy.attested import clause_names
+from policycheck.prepare import Prepared, rows_as_mappings
 from policycheck.records.check import dated
-from policycheck.run import Prepared, rows_as_mappings
 from policycheck.spans import standing
 
 NEEDED = ("answer", "signed_by", "signed_on")

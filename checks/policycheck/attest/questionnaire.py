@@ -20,7 +20,7 @@ from policycheck.attest.questions import Question, Questions
 from policycheck.errors import UsageError
 from policycheck.messages import listed as in_a_sentence
 from policycheck.messages import moment
-from policycheck.run import Prepared, rows_as_mappings
+from policycheck.prepare import Prepared, rows_as_mappings
 from policycheck.workbook import Column, Page, Sheet, sheet_names, workbook_bytes
 from policycheck.yamlfile import scalar
 

@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from policycheck_engine import Value
 from policycheck_engine.norms import Judgement
 
+from policycheck.engines import evaluate
 from policycheck.errors import UsageError
 from policycheck.policy.attested import can_be_signed, question_rules, signing_roles, subject_kind
 from policycheck.policy.model import Clause, Policy, RuleText, Setting
 from policycheck.policy.ready import made_ready
-from policycheck.run import Prepared, evaluate
+from policycheck.prepare import Prepared
 
 Key = tuple[Value, ...]
 

@@ -154,7 +154,7 @@ def trust_in(records: Path, policy: str | None) -> Trust | None:
     """The trust in a folder, or None when it is the records of one school."""
     if not records.is_dir():
         return None
-    from policycheck.run import frame_model
+    from policycheck.prepare import frame_model
     from policycheck.trust.folder import trust_at
 
     return trust_at(records, frame_model(policy))

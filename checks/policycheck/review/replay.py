@@ -14,17 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from policycheck.findings import Finding, RuleResult
+from policycheck.prepare import RecordsInfo, need_as_of, prepared, refuse_other_school
 from policycheck.review.changes import Changes
 from policycheck.review.pairs import followers
-from policycheck.run import (
-    Asked,
-    RecordsInfo,
-    Result,
-    judged,
-    need_as_of,
-    prepared,
-    refuse_other_school,
-)
+from policycheck.run import Asked, Result, judged
 from policycheck.settings import SettingsFile
 
 STEPS, STEPS_TWICE = 7, 10

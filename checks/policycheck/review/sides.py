@@ -16,6 +16,7 @@ from policycheck_engine.norms import Judged, Judgement, Norm, judge
 from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
 
+from policycheck.engines import evaluator, rows_by_relation
 from policycheck.errors import Problem, ProblemsError
 from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.integrity import integrity_policy, integrity_problems
@@ -23,10 +24,10 @@ from policycheck.policy.compile import Compiled, compile_policy
 from policycheck.policy.cone import Cone, cones_of
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import ready_of
+from policycheck.prepare import records_info
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
-from policycheck.run import evaluator, records_info, rows_by_relation
 
 Records = dict[str, list[dict[str, Any]]]
 """A term file as data: rows by relation, each a mapping of fields to JSON values."""

@@ -17,11 +17,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from policycheck.digests import records_digest
 from policycheck.errors import UsageError, shown_path
 from policycheck.records.model import RecordModel
 from policycheck.records.read import READERS, Source, open_records
 from policycheck.records.split import Split, SplitRow, relation_of, split_folder
-from policycheck.run import records_digest
 
 TERM = ".json"
 """What the file of a whole term ends in."""

@@ -12,15 +12,17 @@ from msgspec import Struct, field
 from policycheck_engine import nearest
 
 from policycheck import __version__
+from policycheck.digests import rules_digest
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
 from policycheck.policy.find import Pack, find_pack
 from policycheck.policy.load import model_of
+from policycheck.prepare import records_info, versions_in_force
 from policycheck.records.check import check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import read_records
 from policycheck.report.json_form import judged_hash
 from policycheck.report.json_text import indented
-from policycheck.run import records_info, rules_digest, run, versions_in_force
+from policycheck.run import run
 from policycheck.trust.folder import School
 
 Form = Mapping[str, Any]
