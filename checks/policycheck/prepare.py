@@ -89,7 +89,7 @@ def prepared(
         raise RecordsError(problems)
     info = records_info(raw, tables, model, as_of, source.school, problems)
     given = frozenset(raw)
-    source.forget(raw)
+    source.forget_typed(model)
     del raw
     info = checked_whole(info, model, tables, keep_going, engine, second)
     progress("compiling")

@@ -83,10 +83,9 @@ class Source(Struct, frozen=True):
         found: Raw | None = self.seen[model.document.file]
         return found
 
-    def forget(self, raw: Raw) -> None:
-        """Let go of records by their types, once there are tables of them."""
-        for key in [key for key, found in self.seen.items() if found is raw]:
-            del self.seen[key]
+    def forget_typed(self, model: RecordModel) -> None:
+        """Let go of the records by their types, once there are tables of them."""
+        self.seen.pop(model.document.file, None)
 
 
 def open_records(path: Path) -> Source:
