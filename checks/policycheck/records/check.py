@@ -273,24 +273,27 @@ def right_column(
         kinds.discard(type(None))
         if not kinds <= RIGHT.get(f.type, TEXT):
             return None
+    sure = not f.one_of or (pools is not None and f.type == "text")
     if f.type in RIGHT:
-        if f.minimum is None and f.maximum is None and (pools is not None or not f.one_of):
+        if sure and f.minimum is None and f.maximum is None:
             return column
-    elif pools is not None and not f.one_of:
+    elif pools is not None and sure:
         if f.type not in found.respelled:
             found.respelled[f.type] = respelled(pools[f.type], f.type)
         return spelled(column, found.respelled[f.type])
     different = set(column) - {None, f.nothing}
     if f.one_of:
-        return column if different <= set(f.one_of) else None
+        return column if f.type == "text" and different <= set(f.one_of) else None
     if f.type in RIGHT:
         return column if all(in_range(value, f) for value in different) else None
     return spelled(column, respelled(different, f.type))
 
 
 def spelled(column: Sequence[Value], new: Mapping[Any, Value] | None) -> Sequence[Value] | None:
-    """A column with new spellings of some of its values; None when there are none to be had."""
-    return list(map(new.get, column, column)) if new else column if new is not None else None
+    """A column with new spellings of some of its values, or None as when `new` is."""
+    if new is None:
+        return None
+    return list(map(new.get, column, column)) if new else column
 
 
 def respelled(moments: Collection[Any], type_: Type) -> Mapping[Any, Value] | None:
@@ -410,10 +413,11 @@ def check_references(table: RawTable, model: RecordModel, columns: Columns, foun
         if pool and len(pool) == len(there) and model.relations[target].fields[name].missing == "required":
             continue  # the pool has all ids that are there, and all that refer to them
         column = columns[table.relation][f.name]
-        there = there | found.lost.get(at, set())
-        lost = set(column) - there - {None, f.nothing}
+        doubtful = found.lost.get(at, set())
+        lost = set(column) - there - doubtful - {None, f.nothing}
         if not lost:
             continue
+        there = there | doubtful
         for i, value in enumerate(column):
             if value in lost:
                 message = f"`{f.name}` is `{value}`, and `{target}` has no such row"
