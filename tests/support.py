@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from policycheck.engines import evaluator
 from policycheck.errors import UsageError
-from policycheck.run import evaluator
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -32,9 +32,10 @@ from policycheck.attest.questionnaire import (
 from policycheck.attest.questions import Questions, questions_of
 from policycheck.errors import Problem, UsageError
 from policycheck.policy.load import load_policy, model_of
+from policycheck.prepare import Prepared, RecordsInfo, prepared
 from policycheck.records.add import csv_with, sheets_with, term_with
 from policycheck.records.read import Source, open_records
-from policycheck.run import Prepared, RecordsInfo, Result, prepared, run
+from policycheck.run import Result, run
 from policycheck.structure import structure_problems
 from policycheck.trials import judged_layers, world
 from policycheck.workbook import Column, Sheet, cell_text, letters, read_workbook, sheet_names, workbook_bytes

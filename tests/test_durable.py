@@ -13,8 +13,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from policycheck.engines import evaluator
 from policycheck.errors import UsageError
-from policycheck.run import evaluator
 from policycheck_engine import (
     Atom,
     Column,

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from policycheck.cli import app
 from policycheck.commands.shared import ENGINES
+from policycheck.engines import MEMORY_ROWS, chosen_engine, evaluator, second_engine
 from policycheck.errors import DisagreementError, UsageError
 from policycheck.records.check import Table, Tables
-from policycheck.run import MEMORY_ROWS, chosen_engine, evaluator, run, second_engine
+from policycheck.run import run
 from policycheck_engine import Program, Relation, Row
 from typer.testing import CliRunner
 
@@ -94,7 +95,7 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, name: str, relation: str) -> Non
             found[relation] = found[relation] - {lost} | {("P999", *lost[1:-1], None)}
         return found
 
-    module = import_module("policycheck.run")
+    module = import_module("policycheck.engines")
     monkeypatch.setattr(module, "evaluator", lambda asked: evaluate if asked == name else evaluator(asked))
 
 

@@ -6,12 +6,12 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 from policycheck.errors import PolicyError, UsageError
 from policycheck.policy.find import packs, shipped
 from policycheck.policy.load import load_policy, model_of

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 from policycheck.errors import PolicycheckError, RecordsError
-from policycheck.run import frame_model
+from policycheck.prepare import frame_model
 from policycheck.trust.folder import Trust, trust_at
 from policycheck.trust.here import judge_here
 from policycheck.trust.school import Options

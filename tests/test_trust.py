@@ -19,7 +19,7 @@ import duckdb
 import pytest
 from policycheck.errors import RecordsError, UsageError
 from policycheck.files import write_whole
-from policycheck.run import frame_model
+from policycheck.prepare import frame_model
 from policycheck.structure import validator
 from policycheck.trust import here, sorting, workers
 from policycheck.trust.folder import Apart, Trust, file_name, trust_at

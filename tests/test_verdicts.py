@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from policycheck.policy.load import load_policy
 from policycheck.policy.model import Policy
 from policycheck.records.model import load_model

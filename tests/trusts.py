@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +84,7 @@ def policies(folder: Path, **schools: str | None) -> Path:
     return folder
 
 
-@dataclass(frozen=True, slots=True)
-class Deadly(Apart):
+class Deadly(Apart, frozen=True):
     """A school whose records end the process that reads them."""
 
     def open(self) -> Source:

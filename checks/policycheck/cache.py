@@ -34,7 +34,7 @@ SUFFIX = ".kept"
 def kept(key: str, make: Callable[[], T]) -> T:
     """What `make` makes; from the cache when it was made of the same parts before (see `key_of`).
 
-    It must be a matter of those parts alone, and be made of plain data and of dataclasses of this program.
+    It must be a matter of those parts alone, and be made of plain data and of structs of this program.
     """
     found: T | None = read(key)
     if found is None:

@@ -9,25 +9,58 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from policycheck import __version__
-from policycheck.commands.attest import attest
-from policycheck.commands.compare import compare
-from policycheck.commands.coverage import coverage
-from policycheck.commands.diff import diff
-from policycheck.commands.lint import lint
-from policycheck.commands.run import run
-from policycheck.commands.schema import schema
 from policycheck.commands.shared import Command, told
-from policycheck.commands.test import test
-from policycheck.commands.verify import verify
+
+COMMANDS = ("run", "attest", "compare", "verify", "coverage", "test", "lint", "diff", "schema")
+"""The commands in the order of the help; each is a function in a module of its name."""
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name. One is imported, and its options are read, only when it is looked at."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        if name not in self.made:
+            function = getattr(import_module(f"policycheck.commands.{name}"), name)
+            alone = typer.Typer(add_completion=False)
+            alone.command(name, cls=Command)(told(function))
+            self.made[name] = typer.main.get_command(alone)
+        return self.made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Group(TyperGroup):
+    """policycheck itself: its commands come when they are asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
 
 app = typer.Typer(
     name="policycheck",
+    cls=Group,
     help="Checks a school's records against its policy on mentors (teaching assistants).",
     no_args_is_help=True,
     add_completion=False,
@@ -48,21 +81,6 @@ def main(
     ] = False,
 ) -> None:
     pass
-
-
-COMMANDS = (
-    run,
-    attest,
-    compare,
-    verify,
-    coverage,
-    test,
-    lint,
-    diff,
-    schema,
-)
-for command in COMMANDS:
-    app.command(cls=Command)(told(command))
 
 
 def start() -> None:

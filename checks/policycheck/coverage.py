@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from policycheck.errors import Problem
 from policycheck.integrity import integrity_policy
@@ -15,11 +16,11 @@ from policycheck.policy.model import Clause, Policy
 from policycheck.records.model import RecordModel
 
 if TYPE_CHECKING:
-    from policycheck.run import RecordsInfo, Result
+    from policycheck.prepare import RecordsInfo
+    from policycheck.run import Result
 
 
-@dataclass(frozen=True, slots=True)
-class ClauseCoverage:
+class ClauseCoverage(Struct, frozen=True):
     """How one clause is decided: by rule, attestation, definition or None; with the rules that do it."""
 
     id: str
@@ -28,8 +29,7 @@ class ClauseCoverage:
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(Struct, frozen=True):
     """What no rule of a policy uses; fields are named `relation.field`, and only where the relation is used.
 
     Keys are always of use; so are the fields that a clause defines, and what the frame, the calendars and the
@@ -42,8 +42,7 @@ class Unused:
     parameters: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Exercise:
+class Exercise(Struct, frozen=True):
     """What some records ask of a policy: the rules without any case, and those of which all cases are
     undecided."""
 
@@ -52,8 +51,7 @@ class Exercise:
     undecided: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """What a policy covers; `open` are the problems of one that is not finished."""
 
     policy: Policy

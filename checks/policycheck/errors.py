@@ -14,12 +14,12 @@ A problem names the file, the place in it, what is wrong in the user's own words
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+
+class Problem(Struct, frozen=True):
     """One thing that is wrong.
 
     `where` is line and column in a text file ("12:5"), or row and field in records ("row 3", "/lessons/2").

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from msgspec import Struct, field
-from msgspec.structs import fields, replace
-from policycheck_engine import Value
-from policycheck_engine.norms import Judged, Judgement, Norm
+from msgspec.structs import replace
+from policycheck_engine import Value, is_nothing
+from policycheck_engine.norms import ONE_BREACH, Judged, Judgement, Norm, bounded
 
-from policycheck.messages import filled, listed, moment, written
+from policycheck.messages import COUNTS, NO_MORE, Sentence, Spoken, listed, moment
 from policycheck.policy.attested import ANSWERS, SIGNED, signers
 from policycheck.policy.model import Outcome, Policy, RuleText, Severity
 from policycheck.policy.ready import Ready
@@ -29,6 +29,9 @@ LOUDEST_FIRST: tuple[Outcome, ...] = (
     "undecided",
 )
 RECORDS_SHOWN = 20
+
+Loudness = tuple[int, int, int]
+"""What findings are sorted by: outcome, severity, and the place of the rule in its policy."""
 
 
 class RecordPlace(Struct, frozen=True):
@@ -75,7 +78,6 @@ class Finding(Struct, frozen=True):
     signatures: tuple[Signature, ...] = ()
     contradicts: bool = False
     cases: Mapping[str, int] = field(default_factory=dict)
-    order: tuple[int, ...] = ()
 
 
 class RuleResult(Struct, frozen=True):
@@ -99,27 +101,46 @@ class RuleResult(Struct, frozen=True):
 
 def findings_of(
     ready: Ready, judgements: Sequence[Judgement], tables: Tables, waivers: Sequence[Claim] = ()
-) -> tuple[list[RuleResult], list[Finding]]:
-    """The result of each rule, and its findings; `waivers` are those that were judged with."""
-    maker = _Maker(ready, tables, waivers)
-    results, findings = [], []
+) -> tuple[list[RuleResult], dict[Loudness, list[Finding]]]:
+    """The result of each rule, and its findings by how loud they are; `waivers` are those that were judged
+    with."""
+    maker = Maker(ready, tables, waivers)
+    results: list[RuleResult] = []
+    findings: dict[Loudness, list[Finding]] = {}
     for position, judgement in enumerate(judgements):
         rule = ready.policy.rules[judgement.norm.rule]
         outcomes: Counter[str] = Counter({"met": len(judgement.met)}) if judgement.met else Counter()
-        for subject in judgement.others:
-            outcome = outcome_of(rule, subject)
-            if outcome == "undecided" and rule.data.get("contradicts"):
-                continue
-            outcomes[outcome] += 1
-            findings.append(maker.finding(rule, judgement.norm, subject, outcome, position))
+        told = [(outcome_of(rule, subject), subject) for subject in judgement.others]
+        if rule.data.get("contradicts"):
+            told = [(outcome, subject) for outcome, subject in told if outcome != "undecided"]
+        if told:
+            outcomes.update([outcome for outcome, _ in told])
+            teller = Teller(maker, rule, judgement.norm)
+            for outcome, subject in told:
+                made = teller.finding(subject, outcome)
+                loudness = LOUDEST_FIRST.index(outcome), SEVERITIES.index(made.severity), position
+                findings.setdefault(loudness, []).append(made)
         cases = {_named(rule, verdict): n for verdict, n in judgement.cases.items()}
         results.append(RuleResult(rule.id, rule.clauses, sum(outcomes.values()), dict(outcomes), cases))
     return results, findings
 
 
+def worst_first(*parts: Mapping[Loudness, Sequence[Finding]]) -> list[Finding]:
+    """The findings of several versions in one order."""
+    order = sorted({loudness for part in parts for loudness in part})
+    return [finding for loudness in order for part in parts for finding in part.get(loudness, ())]
+
+
+def without_nothing(subject: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A subject with None for nobody as well as for what is unknown."""
+    if "" not in subject.values():
+        return subject
+    return {name: None if is_nothing(value, "text") else value for name, value in subject.items()}
+
+
 def finding_id(policy: Policy, rule: str, subject: Mapping[str, Value]) -> str:
     """The id of a finding, made of what it is about and not of how it came out."""
-    key = ",".join(f"{k}={'?' if v is None else v}" for k, v in subject.items())
+    key = ",".join([f"{k}={'?' if v is None else v}" for k, v in subject.items()])
     return f"{policy.id}:{rule}:{key}"
 
 
@@ -130,7 +151,7 @@ def outcome_of(rule: RuleText, judged: Judged) -> Outcome:
 
 def signatures(judged: Judged) -> list[Signature]:
     """The signed answers about the subject of an attested clause, by answer and day."""
-    parts = [f"{part.name}_{SIGNED}" for part in fields(Signature)]
+    parts = [f"{part}_{SIGNED}" for part in Signature.__struct_fields__]
     found = {Signature(*(str(row[part]) for part in parts)) for _, row in judged.notes}
     return sorted(found, key=lambda s: (ANSWERS.index(s.answer), s.on, s.by, s.role, s.id))
 
@@ -161,64 +182,150 @@ def _named(rule: RuleText, verdict: str) -> str:
     return rule.outcome if verdict == "breach" else verdict
 
 
-class _Maker:
+class Maker:
+    """What the findings of one version share: its tables, and where rows are in them."""
+
     def __init__(self, ready: Ready, tables: Tables, waivers: Sequence[Claim]) -> None:
         self.ready, self.tables, self.waivers = ready, tables, waivers
         self.indexes: dict[str, dict[Value, int]] = {}
         self.keys: dict[str, list[int]] = {}
-        self.linked: dict[str, Mapping[str, tuple[str, Mapping[Value, int]]]] = {}
+        self.placed: dict[tuple[str, int], RecordPlace] = {}
+        self.spoken = Spoken()
         self.constants = ready.values
 
-    def finding(self, rule: RuleText, norm: Norm, judged: Judged, outcome: Outcome, position: int) -> Finding:
-        severity: Severity = "minor" if judged.minor and outcome == "breach" else rule.severity
+    def place(self, record: tuple[str, int]) -> RecordPlace:
+        """Where a row stands, by its relation and its number."""
+        if record not in self.placed:
+            relation, index = record
+            table = self.tables[relation]
+            if relation not in self.keys:
+                fields = self.ready.policy.model.relations[relation].key
+                self.keys[relation] = [table.relation.index(f) for f in fields]
+            row = table.rows[index]
+            id_ = ",".join([str(row[place]) for place in self.keys[relation]])
+            self.placed[record] = RecordPlace(relation, id_, table.source, table.places(index))
+        return self.placed[record]
+
+    def index(self, relation: str) -> dict[Value, int]:
+        """The number of each row of a relation by its key."""
+        if relation not in self.indexes:
+            table: Table = self.tables[relation]
+            place = table.relation.index(self.ready.policy.model.relations[relation].key[0])
+            self.indexes[relation] = {row[place]: i for i, row in enumerate(table.rows)}
+        return self.indexes[relation]
+
+
+class Teller:
+    """Makes the findings of one rule. `links` are the variables that identify a row which the rule reads:
+    the row's relation, and the number of each row."""
+
+    def __init__(self, maker: Maker, rule: RuleText, norm: Norm) -> None:
+        self.maker, self.rule, self.norm = maker, rule, norm
+        self.tables, self.cone = maker.tables, maker.ready.cones[norm.rule]
+        read = {name: r for name, r in self.cone.domains.items() if r in self.cone.relations}
+        self.links = {name: (relation, maker.index(relation)) for name, relation in read.items()}
+        self.counted: dict[tuple[tuple[str, int], ...], Mapping[str, int]] = {}
+        fails = maker.ready.basis.outline.names[norm.fails]
+        names = [name for name in dict.fromkeys((*norm.subject, *fails)) if name in self.links]
+        self.linked = [(fails.index(name), *self.links[name]) for name in names if name in fails]
+        constants = {name: value for name, value in maker.constants.items() if name not in COUNTS}
+        self.message = Sentence(str(rule.data["message"]), constants)
+        self.excuse = Sentence(str(rule.data.get("excuse_note", "")), constants)
+        self.advice = Sentence(str(rule.data.get("remedy", "")), maker.constants)
+        self.says = [Sentence(note["say"], maker.constants) for note in rule.data.get("notes", ())]
+        self.said = [fails.index(name) for name in self.message.names if name in fails]
+        self.advised = [fails.index(name) for name in self.advice.names if name in fails]
+        whole = (len(self.said), len(self.advised)) == (len(self.message.names), len(self.advice.names))
+        self.simple = whole and not bounded(fails)
+        self.contradicts = bool(rule.data.get("contradicts"))
+
+    def finding(self, judged: Judged, outcome: Outcome) -> Finding:
+        """What is to be said of a subject."""
+        if judged.cases is ONE_BREACH and self.simple:
+            return self.breach(judged, outcome)
+        return self.whole(judged, outcome)
+
+    def whole(self, judged: Judged, outcome: Outcome) -> Finding:
+        """What is to be said of any subject."""
+        rule, subject = self.rule, judged.subject
         signed = signatures(judged) if rule.attested else []
-        records = list(self.records(norm, judged, signed))
-        missing = tuple(self.missing(rule, norm, judged, records, signed)) if outcome == "undecided" else ()
-        loudness = (LOUDEST_FIRST.index(outcome), SEVERITIES.index(severity), position)
+        records = self.records(judged, signed)
+        missing = tuple(self.missing(records, signed)) if outcome == "undecided" else ()
+        notes = tuple(dict.fromkeys(self.notes(judged, outcome))) if judged.notes or judged.accepted else ()
         return Finding(
-            id=finding_id(self.ready.policy, rule.id, judged.subject),
+            id=finding_id(self.maker.ready.policy, rule.id, subject),
             rule=rule.id,
             clauses=rule.clauses,
             outcome=outcome,
-            severity=severity,
+            severity="minor" if judged.minor and outcome == "breach" else rule.severity,
             binds=rule.binds,
-            subject=judged.subject,
-            message=self.message(rule, judged, outcome, missing, signed),
-            records=tuple([self.place(relation, index) for relation, index in records]),
-            remedy=self.remedy(rule, judged, outcome),
-            notes=tuple(dict.fromkeys(self.notes(rule, judged, outcome))),
+            subject=without_nothing(subject),
+            message=self.told(judged, outcome, missing, signed),
+            records=tuple([self.maker.place(record) for record in records]),
+            remedy=self.remedy(judged, outcome),
+            notes=notes,
             missing=missing,
             signatures=tuple(signed),
-            contradicts=bool(rule.data.get("contradicts")),
-            cases={_named(rule, v): n for v, n in sorted(judged.cases.items())},
-            order=loudness,
+            contradicts=self.contradicts,
+            cases=self.cases(judged),
         )
 
-    def remedy(self, rule: RuleText, judged: Judged, outcome: Outcome) -> str:
+    def breach(self, judged: Judged, outcome: Outcome) -> Finding:
+        """What is to be said of a breach of one case, as most are: what `whole` says, only faster."""
+        rule, maker = self.rule, self.maker
+        subject = dict(zip(judged.names, judged.key, strict=True))
+        rows = [row for _, row in judged.evidence]
+        found = {}
+        for row in rows:
+            for place, relation, numbers in self.linked:
+                index = numbers.get(row[place])
+                if index is not None:
+                    found[relation, index] = maker.place((relation, index))
+            if len(found) >= RECORDS_SHOWN:
+                break
+        return Finding(
+            finding_id(maker.ready.policy, rule.id, subject),
+            rule.id,
+            rule.clauses,
+            outcome,
+            rule.severity,
+            rule.binds,
+            without_nothing(subject),
+            self.message.of_rows(rows, self.said, maker.spoken),
+            tuple(found.values())[:RECORDS_SHOWN],
+            self.advice.of_rows(rows, self.advised, maker.spoken),
+            contradicts=self.contradicts,
+            cases=self.cases(judged),
+        )
+
+    def cases(self, judged: Judged) -> Mapping[str, int]:
+        """How many cases came out how; most subjects have the same."""
+        found = (*judged.cases.items(),)
+        if found not in self.counted:
+            self.counted[found] = {_named(self.rule, verdict): n for verdict, n in sorted(found)}
+        return self.counted[found]
+
+    def remedy(self, judged: Judged, outcome: Outcome) -> str:
         if outcome == "undecided":
-            return str(rule.data.get("to_sign", "Record what is missing, then run again."))
-        rows = judged.shown or judged.decisive or [judged.subject]
-        return filled(str(rule.data.get("remedy", "")), rows, self.constants)
+            return str(self.rule.data.get("to_sign", "Record what is missing, then run again."))
+        return self.advice.of(judged.shown or judged.decisive or [judged.subject])
 
-    def notes(self, rule: RuleText, judged: Judged, outcome: Outcome) -> Iterator[str]:
-        for i, row in () if rule.attested else judged.notes:
-            yield filled(rule.data["notes"][i]["say"], [row], self.constants)
+    def notes(self, judged: Judged, outcome: Outcome) -> Iterator[str]:
+        for i, row in () if self.rule.attested else judged.notes:
+            yield self.says[i].of([row])
         if outcome != "excused" and judged.accepted:
-            yield " ".join(["Part of it is waived.", *self.waived(rule, judged)])
+            yield " ".join(["Part of it is waived.", *self.waived(judged)])
 
-    def waived(self, rule: RuleText, judged: Judged) -> Iterator[str]:
+    def waived(self, judged: Judged) -> Iterator[str]:
         """Who accepted it, and until when."""
-        for w in covering(self.waivers, rule, judged.accepted, self.ready.setting.as_of):
+        as_of = self.maker.ready.setting.as_of
+        for w in covering(self.maker.waivers, self.rule, judged.accepted, as_of):
             yield f"Accepted until {moment(str(w.expires))} by {w.approved_by.strip()} (waiver {w.id})."
 
-    def message(
-        self,
-        rule: RuleText,
-        judged: Judged,
-        outcome: Outcome,
-        missing: tuple[str, ...],
-        signed: list[Signature],
+    def told(
+        self, judged: Judged, outcome: Outcome, missing: tuple[str, ...], signed: list[Signature]
     ) -> str:
+        """The message."""
         if outcome == "undecided":
             subject = ", ".join(f"{k} {v}" for k, v in judged.subject.items() if v is not None)
             about = f" ({subject})" if subject else ""
@@ -227,74 +334,36 @@ class _Maker:
                 if missing
                 else (f"The records cannot tell{about}.")
             )
-        constants = {**self.constants, "signatures": signed_in_words(signed)} if signed else self.constants
-        text = written(str(rule.data["message"]), judged, constants)
-        by_policy = len(judged.decisive) > len(judged.accepted)
-        if outcome == "excused" and by_policy and "excuse_note" in rule.data:
-            text += " " + written(str(rule.data["excuse_note"]), judged, self.constants)
+        text = self.message.about(judged, {"signatures": signed_in_words(signed)} if signed else NO_MORE)
+        by_policy = len(judged.decided) > len(judged.accepted)
+        if outcome == "excused" and by_policy and "excuse_note" in self.rule.data:
+            text += " " + self.excuse.about(judged)
         if outcome == "excused":
-            text += "".join(f" {says}" for says in self.waived(rule, judged))
+            text += "".join(f" {says}" for says in self.waived(judged))
         if outcome == "explained":
-            text += f" Clause {rule.data['explained_by']['clause']} comes first."
+            text += f" Clause {self.rule.data['explained_by']['clause']} comes first."
         return text
 
-    # The records a finding rests on
-
-    def records(self, norm: Norm, judged: Judged, signed: Iterable[Signature]) -> Iterator[tuple[str, int]]:
+    def records(self, judged: Judged, signed: Iterable[Signature]) -> list[tuple[str, int]]:
         """The rows whose key is a value of the finding's variables, in relations that the rule reads."""
-        links = self.links(norm)
-        seen: set[tuple[str, int]] = set()
+        links = self.links
+        found: dict[tuple[str, int], None] = {}
         shown = [] if judged.outcome == "undecided" else judged.shown
         attestations: list[dict[str, Value]] = [{f"id_{SIGNED}": s.id} for s in signed]
         for row in [judged.subject, *shown, *judged.decisive, *attestations]:
-            for name in row:
-                if name not in links:
-                    continue
-                relation, rows = links[name]
-                index = rows.get(row[name])
-                if index is not None and (relation, index) not in seen:
-                    seen.add((relation, index))
-                    yield relation, index
-                    if len(seen) >= RECORDS_SHOWN:
-                        return
+            for name, value in row.items():
+                if name in links:
+                    relation, rows = links[name]
+                    index = rows.get(value)
+                    if index is not None:
+                        found[relation, index] = None
+            if len(found) >= RECORDS_SHOWN:
+                break
+        return list(found)[:RECORDS_SHOWN]
 
-    def place(self, relation: str, index: int) -> RecordPlace:
-        table = self.tables[relation]
-        if relation not in self.keys:
-            fields = self.ready.policy.model.relations[relation].key
-            self.keys[relation] = [table.relation.index(f) for f in fields]
-        row = table.rows[index]
-        id_ = ",".join([str(row[place]) for place in self.keys[relation]])
-        return RecordPlace(relation, id_, table.source, table.places(index))
-
-    def links(self, norm: Norm) -> Mapping[str, tuple[str, Mapping[Value, int]]]:
-        """The variables of a norm that identify a row which the rule reads: its relation, and where it is."""
-        if norm.rule not in self.linked:
-            cone = self.ready.cones[norm.rule]
-            domains = {name: r for name, r in cone.domains.items() if r in cone.relations}
-            self.linked[norm.rule] = {name: (r, self.index(r)) for name, r in domains.items()}
-        return self.linked[norm.rule]
-
-    def index(self, relation: str) -> dict[Value, int]:
-        if relation not in self.indexes:
-            table: Table = self.tables[relation]
-            place = table.relation.index(self.ready.policy.model.relations[relation].key[0])
-            self.indexes[relation] = {row[place]: i for i, row in enumerate(table.rows)}
-        return self.indexes[relation]
-
-    # What an undecided finding lacks
-
-    def missing(
-        self,
-        rule: RuleText,
-        norm: Norm,
-        judged: Judged,
-        records: list[tuple[str, int]],
-        signed: list[Signature],
-    ) -> Iterator[str]:
+    def missing(self, records: list[tuple[str, int]], signed: list[Signature]) -> Iterator[str]:
         """What the records lack: fields of these very rows, or relations, or fields with gaps."""
-        cone = self.ready.cones[norm.rule]
-        found = False
+        cone, found = self.cone, False
         for relation, index in records:
             table = self.tables[relation]
             row = table.rows[index]
@@ -310,9 +379,9 @@ class _Maker:
             elif table.doubtful:
                 found = True
                 yield f"rows of `{relation}` were left out"
-        if norm.unanswered is not None and not found:
+        if self.norm.unanswered is not None and not found:
             found = True
-            yield unsigned(rule, signed)
+            yield unsigned(self.rule, signed)
         if found:
             return
         for relation, name in sorted(cone.columns):

@@ -6,21 +6,20 @@ They are written in the rule language, in records.yaml; each names the relation 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from msgspec.structs import replace
 from policycheck_engine import Value
 from policycheck_engine.norms import Judgement
 
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import Problem
-from policycheck.messages import written
+from policycheck.messages import Sentence
 from policycheck.policy.model import Definition, Policy, RuleText
 from policycheck.records.check import Table, Tables, without_rows
 from policycheck.records.model import NO_MODEL, RecordModel
 
 
-@dataclass(frozen=True, slots=True)
-class WrongRow(Problem):
+class WrongRow(Problem, frozen=True):
     """A row that a check found wrong."""
 
     relation: str = ""
@@ -80,7 +79,7 @@ def integrity_problems(policy: Policy, judgements: Sequence[Judgement], tables: 
         for subject in judgement.others:
             if subject.outcome == "breach":
                 row = places[next(iter(subject.subject.values()))]
-                message = written(rule.data["message"], subject, {})
+                message = Sentence(rule.data["message"], {}).about(subject)
                 help_ = str(rule.data.get("remedy", ""))
                 out.append(WrongRow(table.source, table.places(row), rule.id, message, help_, relation, row))
     return out

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from policycheck_engine import NONE, Value
+from policycheck_engine import NONE, Row, Value
 from policycheck_engine.norms import Judged
 from policycheck_engine.values import NEVER, NEVER_DATE
 
 TIME = re.compile(r"\d\d:\d\d:\d\d")
+
+NO_MORE: Mapping[str, Any] = {}
 
 COUNTS = frozenset({"cases", "failed"})
 """What a message can tell of any subject: how many cases it has, and how many of them fail."""
@@ -21,37 +22,57 @@ LISTED = 3
 """How many values of one variable a sentence lists before it counts the rest."""
 
 
-def written(text: str, judged: Judged, constants: Mapping[str, Any]) -> str:
-    """The message of a finding."""
-    rows = judged.shown or judged.decisive or [judged.subject]
-    if COUNTS.isdisjoint(name for _, name in pieces(text)):
-        return filled(text, rows, constants)
-    counts = {"cases": sum(judged.cases.values()), "failed": len(judged.decisive)}
-    return filled(text, rows, {**constants, **counts})
+class Sentence:
+    """A text with names in it. The values of constants are put in once, the others for each finding."""
+
+    def __init__(self, text: str, constants: Mapping[str, Any]) -> None:
+        self.parts: list[tuple[str, str]] = []
+        literal = ""
+        for before, name, _, _ in string.Formatter().parse(text):
+            literal += before
+            if name is not None and name in constants:
+                literal += listed(as_list(constants[name]))
+            elif name is not None:
+                self.parts.append((literal, name))
+                literal = ""
+        self.end = literal
+        self.names = [name for _, name in self.parts]
+        self.counts = not COUNTS.isdisjoint(self.names)
+        self.form = "%s".join(text.replace("%", "%%") for text in (*(t for t, _ in self.parts), literal))
+
+    def about(self, judged: Judged, more: Mapping[str, Any] = NO_MORE) -> str:
+        """The sentence about a subject, which can tell how many cases it has."""
+        if self.counts:
+            more = {**more, "cases": sum(judged.cases.values()), "failed": len(judged.decided)}
+        return self.of(judged.shown or judged.decisive or [judged.subject], more)
+
+    def of_rows(self, rows: Sequence[Row], places: Sequence[int], spoken: Mapping[Value, str]) -> str:
+        """The sentence with the values of rows, at the place of each name: what `of` says, only faster."""
+        if len(rows) == 1:
+            return self.form % tuple([spoken[rows[0][place]] for place in places])
+        return self.form % tuple([enumerated([spoken[row[place]] for row in rows]) for place in places])
+
+    def of(self, rows: Sequence[Mapping[str, Value]], more: Mapping[str, Any] = NO_MORE) -> str:
+        """The sentence with the values of these rows, and with those of names in `more`."""
+        text = ""
+        for literal, name in self.parts:
+            if name in more:
+                values = as_list(more[name])
+            else:
+                values = [bounded(row, name) for row in rows if name in row]
+            text += literal + listed(values)
+        return text + self.end
 
 
-def filled(text: str, rows: Sequence[Mapping[str, Value]], constants: Mapping[str, Any]) -> str:
-    """The text with its names replaced by their values in these rows."""
-    parts = pieces(text)
-    if len(parts) == 1 and parts[0][1] is None:
-        return parts[0][0]
-    out = []
-    for literal, name in parts:
-        out.append(literal)
-        if name is not None:
-            values = (
-                as_list(constants[name])
-                if name in constants
-                else [bounded(row, name) for row in rows if name in row]
-            )
-            out.append(listed(values))
-    return "".join(out)
+class Spoken(dict[Value, str]):
+    """Values as they are said in sentences. Texts are remembered; of the others, some that are equal are said
+    differently, as 1 and true are."""
 
-
-@cache
-def pieces(text: str) -> tuple[tuple[str, str | None], ...]:
-    """A text as what stands before each name, and the name."""
-    return tuple((literal, name) for literal, name, _, _ in string.Formatter().parse(text))
+    def __missing__(self, value: Value) -> str:
+        said = shown(value)
+        if isinstance(value, str):
+            self[value] = said
+        return said
 
 
 def as_list(value: Any) -> list[Value]:
@@ -72,9 +93,12 @@ def bounded(row: Mapping[str, Value], name: str) -> Value:
 
 def listed(values: Sequence[Value]) -> str:
     """The different values as a list in a sentence."""
-    if len(values) == 1:
-        return shown(values[0])
-    texts = list(dict.fromkeys(map(shown, values)))
+    return shown(values[0]) if len(values) == 1 else enumerated(map(shown, values))
+
+
+def enumerated(texts: Iterable[str]) -> str:
+    """The different ones of some texts as a list in a sentence."""
+    texts = list(dict.fromkeys(texts))
     if len(texts) == 1:
         return texts[0]
     if len(texts) > LISTED + 1:

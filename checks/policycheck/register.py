@@ -6,9 +6,9 @@ made of an exception is told from outside, whatever the policy asks of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from msgspec import Struct, field
 from policycheck_engine import NEVER, Value, nearest
 from policycheck_engine.norms import Case, Facts, Judgement, Norm, Verdict, cases
 
@@ -23,8 +23,7 @@ from policycheck.spans import Standing, standing
 from policycheck.waivers import Claim, Flaw, Status, covers, day_of, known, names
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A claim with what it does in this run: a sentence, what to do, and the findings that it excuses."""
 
     claim: Claim
@@ -34,8 +33,7 @@ class Entry:
     findings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(Struct, frozen=True):
     """A version of a policy that was made ready, the facts it gave, and what its norms made of them."""
 
     ready: Ready
@@ -43,8 +41,7 @@ class Judging:
     judgements: Sequence[Judgement]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A case that a claim names: its finding, if any; its verdict; what the claim's span is on its day.
 
     `excused` says that the claim excuses it, and `whole` that nothing of its finding is left a breach.
@@ -57,8 +54,7 @@ class Seen:
     whole: bool
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(Struct):
     """What was seen of a claim: whether rules it names were judged, whether they know exceptions at all,
     the cases it names, and what the policy says is wrong with it."""
 
@@ -197,7 +193,7 @@ class _Watch:
             evidence.known |= claim.kind == "waiver" or bool(keys.get(claim.relation))
         outcomes = _Outcomes(self.ready.policy, judgement)
         naming = _Naming(self.ready, norm, claims)
-        for case in cases(norm, self.ready.basis.outline, self.judging.facts):
+        for case in cases(norm, self.ready.basis.outline, self.judging.facts, naming.among()):
             for claim, evidence, mine in naming.of(case.values):
                 evidence.seen.append(self.seen(claim, mine, case, outcomes, keys.get(claim.relation, [])))
 
@@ -235,6 +231,11 @@ class _Naming:
                 self.by_row.setdefault(relation, {}).setdefault(key, []).append((claim, evidence))
         self.columns = [(r, c) for r in self.by_row for c in ready.columns(norm, norm.case, r)]
 
+    def among(self) -> dict[str, Collection[Value]] | None:
+        """The values of which a case must have one in one of these columns to be named at all; None where it
+        takes more to tell."""
+        return None if self.waivers else {column: self.by_row[relation] for relation, column in self.columns}
+
     def of(self, case: Mapping[str, Value]) -> Iterator[tuple[Claim, Evidence, bool | None]]:
         """The claims that name a case; None beside one that does if an unknown value is what it names."""
         for claim, evidence in self.waivers:
@@ -254,7 +255,7 @@ class _Outcomes:
 
     def __init__(self, policy: Policy, judgement: Judgement) -> None:
         self.policy, self.norm = policy, judgement.norm
-        self.others = {tuple(j.subject.values()): j for j in judgement.others}
+        self.others = {j.key: j for j in judgement.others}
 
     def of(self, case: Case) -> tuple[str, Verdict, bool]:
         """The id of a case's finding, if it has one; the outcome; and whether its failure was accepted."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from policycheck.errors import UsageError, shown_path
+from policycheck.prepare import Progress
 from policycheck.report.json_form import FORM, judged_hash
-from policycheck.run import Progress, run
+from policycheck.run import run
 
 Form = Mapping[str, Any]
 
@@ -60,8 +62,7 @@ def shape_problems(form: Form) -> list[str]:
     return [f"/{'/'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in errors[:10]]
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """A result run again: whether it came out the same, and what differs in what went in and came out.
 
     `inputs` are sentences on rules, records, parameters and program; `comparison` is None when all findings

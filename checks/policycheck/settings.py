@@ -15,10 +15,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from policycheck_engine import canonical, nearest
 
 from policycheck.errors import Problem, SettingsError, UsageError, shown_path
@@ -28,8 +28,7 @@ from policycheck.waivers import Claim, Flaw, Status
 from policycheck.yamlfile import Document, Place, load
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What a school has set: values of parameters, each of its parameter's kind, and waivers."""
 
     parameters: Mapping[str, Any]
@@ -39,8 +38,7 @@ class Settings:
 NOTHING_SET = Settings({}, ())
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(Struct, frozen=True):
     """A settings file as it was read, what is wrong with its shape, and a hash of its content."""
 
     document: Document

@@ -6,14 +6,15 @@ Each is laid over the policy's scene.yaml and judged by the naive evaluator, or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from policycheck_engine import nearest
 
+from policycheck.engines import evaluate
 from policycheck.errors import PolicyError, Problem, shown_path
-from policycheck.findings import Finding, findings_of
+from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import ready_of
@@ -21,7 +22,6 @@ from policycheck.policy.unknowns import Unknowns, unknowns_of
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
-from policycheck.run import evaluate
 from policycheck.structure import structure_problems
 from policycheck.yamlfile import Document, load
 
@@ -32,8 +32,7 @@ Layer = Mapping[str, Any]
 Rows = dict[str, list[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """One thing that was tried: where it stands, and what came out wrong (nothing: it held)."""
 
     name: str
@@ -136,11 +135,10 @@ def judged_layers(
     met: list[Layer] = []
     for j in judged:
         met += [{"rule": j.norm.rule, **dict(zip(j.norm.subject, key, strict=True))} for key in j.met]
-    return findings, met, []
+    return worst_first(findings), met, []
 
 
-@dataclass(frozen=True, slots=True)
-class Layered:
+class Layered(Struct, frozen=True):
     """Layers laid over the scene: the rows, and the as-of date and parameters that they name."""
 
     data: dict[str, list[dict[str, Any]]]

@@ -8,9 +8,9 @@ decide what it excuses, and here it is only told which cases it names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from policycheck_engine import Value
 from policycheck_engine.norms import Accepts, nothing_accepted
 from policycheck_engine.readings import high
@@ -21,16 +21,14 @@ from policycheck.spans import standing
 Status = Literal["excuses", "met", "nothing", "expired", "not started", "not valid", "undecided", "pending"]
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """Why a claim changes nothing whatever the records say: the status it gives it, and a sentence."""
 
     status: Status
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A waiver or an exception, as it was recorded.
 
     `to` is the rule or clause it names, and `rules` are the ids of the rules that judge it. A waiver's

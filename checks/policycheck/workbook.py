@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from msgspec import Struct
 
 from policycheck.errors import Problem, shown_path
 
@@ -21,8 +22,7 @@ NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\']")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column: its heading, how wide it is, and what its cells take.
 
     `choices` are the words of a drop-down, or `choices_in` the sheet and heading of a column that has them;
@@ -39,8 +39,7 @@ class Column:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """A sheet with headings and rows of texts; None is an empty cell."""
 
     name: str
@@ -48,8 +47,7 @@ class Sheet:
     rows: Sequence[Sequence[str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A sheet that is read, not filled in: a title, paragraphs, and names with values below."""
 
     name: str
@@ -183,8 +181,7 @@ class _Writer:
             out.data_validation(1, c, last, c, rule)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadSheet:
+class ReadSheet(Struct, frozen=True):
     """A sheet as it was read: texts by row and column, from 0; None is an empty cell."""
 
     name: str

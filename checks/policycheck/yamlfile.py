@@ -7,9 +7,11 @@ times are texts. A key that stands twice in one mapping is an error.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from policycheck_engine.problems import Origin
 
 from policycheck.errors import PolicyError, Problem, shown_path
 
@@ -20,8 +22,7 @@ FLOAT = re.compile(r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[
 WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Origin, Struct, frozen=True):
     """Where a value stands in a document: the document and the keys that lead to it."""
 
     document: Document
@@ -36,17 +37,19 @@ class Place:
         return Problem(shown_path(self.document.file), f"{line}:{column}", code, message, help_)
 
 
-@dataclass(slots=True)
 class Document:
     """A YAML file: its data, and line and column (from 1) of each value and of each key by path.
 
     Of a document that comes from the cache only the file is known; the rest is read when it is asked for.
     """
 
-    file: Path
-    data: Any = None
-    values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
-    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    __slots__ = ("data", "file", "keys", "values")
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.data: Any = None
+        self.values: dict[Path_, tuple[int, int]] = {}
+        self.keys: dict[Path_, tuple[int, int]] = {}
 
     def __getstate__(self) -> Path:
         return self.file

@@ -8,7 +8,8 @@ that count cases (`share`, `allow`), where it may miss some.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policycheck_engine.norms import Norm
 from policycheck_engine.program import (

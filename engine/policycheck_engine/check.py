@@ -7,11 +7,12 @@ spelling, or all problems at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policycheck_engine.functions import FUNCTIONS
 from policycheck_engine.order import arranged
-from policycheck_engine.problems import Problem, nearest
+from policycheck_engine.problems import Origin, Problem, nearest
 from policycheck_engine.program import (
     Aggregate,
     Atom,
@@ -105,7 +106,7 @@ def circle_problems(program: Program) -> Iterator[Problem]:
 
 def new_values(rule: Rule) -> Iterator[Problem]:
     """Values that a recursive rule computes itself and hands on: it might make new ones for ever."""
-    computed: dict[str, object] = {}
+    computed: dict[str, Origin] = {}
     for _ in rule.body:
         for literal in rule.body:
             if isinstance(literal, Aggregate):
@@ -135,7 +136,7 @@ def unsafe(program: Program) -> Iterator[Problem]:
             yield from _unbound(term, bound, rule.origin)
 
 
-def circular_values(body: Body, known: set[str], origin: object) -> Iterator[Problem]:
+def circular_values(body: Body, known: set[str], origin: Origin) -> Iterator[Problem]:
     """Variables that get their values from each other, so that none comes first."""
     try:
         if any(computes(literal) for literal in body):
@@ -145,7 +146,7 @@ def circular_values(body: Body, known: set[str], origin: object) -> Iterator[Pro
             "circular-value",
             f"{stuck} get their values from each other",
             "give one of them its value from a relation",
-            next((literal.origin for literal in body if literal.origin is not None), origin),
+            next((literal.origin for literal in body if literal.origin), origin),
         )
     for literal in body:
         for inner in nested(literal):
@@ -190,7 +191,7 @@ def _unbound_in(body: Body, bound: set[str]) -> Iterator[Problem]:
             yield from _unbound_in(nested_body, binds(nested_body, bound))
 
 
-def _unbound(term: Term, bound: set[str], origin: object) -> Iterator[Problem]:
+def _unbound(term: Term, bound: set[str], origin: Origin) -> Iterator[Problem]:
     for var in variables(term):
         if var.name not in bound:
             names = [name for name in bound if name[0] != "_"]
@@ -340,7 +341,7 @@ class _Checker:
     def look_up(self, relation: str, column: str) -> Column:
         return _column(self.relations[relation], column)
 
-    def problem(self, code: str, message: str, help_: str, origin: object) -> None:
+    def problem(self, code: str, message: str, help_: str, origin: Origin) -> None:
         self.problems.append(Problem(code, message, help_, origin))
 
     def rule(self, rule: Rule) -> Rule:
@@ -395,7 +396,7 @@ class _Checker:
             self.alike(other, said(term), column, field, term.origin or atom.origin)
         return term
 
-    def alike(self, one: Column, one_name: str, two: Column, two_name: str, origin: object) -> None:
+    def alike(self, one: Column, one_name: str, two: Column, two_name: str, origin: Origin) -> None:
         if one.type != two.type and not {one.type, two.type} <= NUMBERS:
             self.problem(
                 "type-mismatch",
@@ -411,7 +412,7 @@ class _Checker:
                 origin,
             )
 
-    def fitted(self, const: Const, column: Column, field: str, origin: object) -> Const:
+    def fitted(self, const: Const, column: Column, field: str, origin: Origin) -> Const:
         if const.value == NOTHING:
             if not column.nothing:
                 message = f"a missing {field} has no meaning of its own, so it cannot be asked for"

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
+
+from msgspec import Struct, field
 
 from policycheck_engine.check import binds
 from policycheck_engine.entail import Said
@@ -98,16 +99,16 @@ class _GaveUpError(Exception):
     """Too many ways to try."""
 
 
-@dataclass
 class _Prover:
     """Proves that relations of its own program, the left one, are part of those of the other's, the right."""
 
-    program: Program
-    gaps: set[tuple[str, str]]
-    known: dict[tuple[str, frozenset[str]], bool] = field(default_factory=dict)
-    tries: int = 0
-    names: Iterator[int] = field(default_factory=count)
-    other: _Prover = field(init=False)
+    other: _Prover
+
+    def __init__(self, program: Program, gaps: set[tuple[str, str]]) -> None:
+        self.program, self.gaps = program, gaps
+        self.known: dict[tuple[str, frozenset[str]], bool] = {}
+        self.tries = 0
+        self.names = count()
 
     def relation(self, name: str, columns: Sequence[str]) -> bool:
         """Whether the rows of the left one, cut to some columns, are all among those of the right one. Inside
@@ -342,8 +343,7 @@ def atom_places(body: Body) -> Counter[str]:
     return Counter(t.name for x in atoms for _, t in x.args if isinstance(t, Var))
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(Struct, frozen=True):
     """The bodies around one: their variables, what those of them that are computed stand for, and the pairs
     of terms of which the first is known to be at most the second."""
 

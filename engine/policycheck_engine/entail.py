@@ -8,7 +8,8 @@ fail on an unknown follows only from a test of the same term.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policycheck_engine.program import Aggregate, Bind, Body, Call, Compare, Const, Member, Term, Var
 from policycheck_engine.values import Value

@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from policycheck_engine.values import NEVER, NEVER_DATE, Type, Value
 
@@ -154,8 +155,7 @@ def arithmetic(result: float) -> float:
     return rounded(result) if isinstance(result, float) else result
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A function: the types it takes ("moment" and "number" are any of theirs, "any" any, but all the
     same), the type it gives (None: that of its arguments), and its meaning in Python."""
 

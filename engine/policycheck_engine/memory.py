@@ -12,12 +12,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from operator import itemgetter
 from types import CodeType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from policycheck_engine.aggregates import aggregated
 from policycheck_engine.functions import FUNCTIONS, Days
@@ -66,8 +67,7 @@ def steps(program: Program, wanted: Collection[str], world: World) -> list[Step]
     return prepared(program, wanted, world)
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """A calendar: in which relation and place its days are, and whether some may not be there."""
 
     relation: str

@@ -7,7 +7,8 @@ and so on down to the records. What is wanted, and what needs itself, stays whol
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policycheck_engine.program import Atom, Body, Const, Member, Program, Rule, Term, Var, nested
 from policycheck_engine.strata import strata

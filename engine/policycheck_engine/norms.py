@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Literal
+
+from msgspec import Struct, field
 
 from policycheck_engine.readings import Outline, low
 from policycheck_engine.values import Row, Value
@@ -24,8 +26,7 @@ WORST_FIRST: tuple[Verdict, ...] = ("breach", "undecided", "explained", "excused
 """The outcome of a subject is the first of these that one of its cases has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Norm:
+class Norm(Struct, frozen=True):
     """Where the cases and failures of a rule are found.
 
     `case` has the columns `columns`; `fails` has them and its evidence; `excused`, `explained`,
@@ -62,27 +63,42 @@ class Norm:
                 yield name
 
 
-@dataclass(slots=True)
-class Judged:
+class Judged(Struct, dict=True):
     """One subject that is not met: its outcome, the cases behind it, and what those that decided it show.
 
-    `decisive` are the cases that have the subject's outcome, each as a mapping of variables to values;
-    `shown` are the rows of evidence for them; `notes` has the rows of each note by its index. `accepted`
-    are the failing cases that were accepted, and that would have made it a breach.
+    `key` are the subject's values. `decided` are the cases that have its outcome, and `evidence` rows for
+    them with their columns. `notes` has the rows of each note by its index. `accepted` are the failing cases
+    that were accepted, and that would have made it a breach.
     """
 
-    subject: dict[str, Value]
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    key: Row
     outcome: Verdict
     cases: Mapping[Verdict, int]
-    decisive: list[dict[str, Value]] = field(default_factory=list)
-    shown: list[dict[str, Value]] = field(default_factory=list)
+    decided: Sequence[Row] = ()
+    evidence: Sequence[tuple[tuple[str, ...], Row]] = ()
     minor: bool = False
     notes: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
     accepted: list[dict[str, Value]] = field(default_factory=list)
 
+    @cached_property
+    def subject(self) -> dict[str, Value]:
+        """The subject as a mapping of variables to values."""
+        return dict(zip(self.names, self.key, strict=True))
 
-@dataclass(frozen=True, slots=True)
-class Case:
+    @cached_property
+    def decisive(self) -> list[dict[str, Value]]:
+        """The cases that have the subject's outcome, each as a mapping."""
+        return [named(self.columns, row) for row in self.decided]
+
+    @cached_property
+    def shown(self) -> list[dict[str, Value]]:
+        """The rows of evidence, each as a mapping."""
+        return [named(columns, row) for columns, row in self.evidence]
+
+
+class Case(Struct, frozen=True):
     """One case of a norm: its values, its verdict, and the rows that excuse it for certain."""
 
     values: dict[str, Value]
@@ -90,8 +106,7 @@ class Case:
     excuses: list[dict[str, Value]]
 
 
-@dataclass(slots=True)
-class Judgement:
+class Judgement(Struct):
     """What a norm makes of the facts: the subjects that met it, by their values, and the others in
     order; and its cases by verdict."""
 
@@ -100,6 +115,8 @@ class Judgement:
     others: list[Judged]
     cases: Counter[Verdict]
 
+
+ONE_BREACH: Mapping[Verdict, int] = {"breach": 1}
 
 Facts = Mapping[str, AbstractSet[Row]]
 Accepts = Callable[[Mapping[str, Value]], bool]
@@ -165,11 +182,17 @@ def named(columns: tuple[str, ...], row: Row) -> dict[str, Value]:
     return out
 
 
-def cases(norm: Norm, outline: Outline, facts: Facts) -> Iterator[Case]:
-    """Every case of a norm, in order."""
+def cases(
+    norm: Norm, outline: Outline, facts: Facts, among: Mapping[str, Collection[Value]] | None = None
+) -> Iterator[Case]:
+    """The cases of a norm, in order: all of them, or those that have, or may have, one of these values in one
+    of these columns."""
     maker = _Judge(norm, outline, facts, nothing_accepted)
-    others = maker.others()
-    for row in sorted(maker.cases, key=in_order):
+    others, rows = maker.others(), maker.cases
+    if among is not None:
+        places = [(maker.columns.index(name), values) for name, values in among.items()]
+        rows = {row for row in rows if any(row[p] is None or row[p] in values for p, values in places)}
+    for row in sorted(rows, key=in_order):
         verdict = maker.verdict(row) if row in others else "met"
         excuses = [maker.excused.named(r) for r in sorted(maker.excused.sure.get(row, ()), key=in_order)]
         yield Case(named(maker.columns, row), verdict, excuses)
@@ -183,12 +206,17 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     maker = _Judge(norm, outline, facts, accepts)
     others = maker.others()
     met = maker.cases - others if others else maker.cases
-    holding = by_subject(met, maker.places, maker.width)
-    vague = by_subject({row for row in maker.vague if row in met}, maker.places, maker.width)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
-    for row in others:
-        failing.setdefault(tuple([row[p] for p in maker.places]), []).append((row, maker.verdict(row)))
-    cases: Counter[Verdict] = Counter(verdict for rows in failing.values() for _, verdict in rows)
+    for key, row in zip(maker.subjects(others), others, strict=True):
+        failing.setdefault(key, []).append((row, maker.verdict(row)))
+    holding: Counter[Row] = Counter()
+    vague: Counter[Row] = Counter()
+    held = met if maker.alone else list(maker.subjects(met))
+    if failing and not maker.alone:
+        holding.update(filter(failing.__contains__, held))
+    if failing and maker.vague:
+        vague.update(filter(failing.__contains__, maker.subjects(maker.vague & met)))
+    cases: Counter[Verdict] = Counter([verdict for rows in failing.values() for _, verdict in rows])
     if met:
         cases["met"] = len(met)
     subjects = [
@@ -199,18 +227,9 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     if accepted:
         cases["breach"] -= accepted
         cases["excused"] += accepted
-    borne = [tuple(s.subject.values()) for s in subjects if s.outcome == "met"]
-    whole = [key for key in holding if key not in failing] if failing else list(holding)
+    borne = [s.key for s in subjects if s.outcome == "met"]
+    whole = list(held) if maker.alone else list({*held} - failing.keys())
     return Judgement(norm, whole + borne, [s for s in subjects if s.outcome != "met"], +cases)
-
-
-def by_subject(rows: Collection[Row], places: Sequence[int], width: int) -> Mapping[Row, int]:
-    """How many of the cases belong to each subject, whose values stand at these places."""
-    if not places:
-        return {(): len(rows)} if rows else {}
-    if list(places) == list(range(width)):
-        return dict.fromkeys(rows, 1)
-    return Counter(zip(*(map(itemgetter(p), rows) for p in places), strict=True))
 
 
 def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
@@ -221,7 +240,7 @@ def in_order(row: Row) -> tuple[tuple[bool, str], ...]:
 def sorted_rows(rows: Iterable[Row]) -> list[Row]:
     """Rows by `in_order`; those of texts alone are in that order by themselves."""
     rows = list(rows)
-    plain = all(type(value) is str for row in rows for value in row)
+    plain = set(map(type, chain.from_iterable(rows))) <= {str}
     return sorted(rows) if plain else sorted(rows, key=in_order)
 
 
@@ -234,7 +253,8 @@ class _Judge:
     """The readings of one norm's relations, and the verdicts they give.
 
     `cases` are all that are possible, `certain` those among them that are certain, and `vague` those
-    with an unknown value. The subject of a case stands at `places` among its `width` values.
+    with an unknown value. The subject of a case stands at `places` among its `width` values; `alone` says
+    that it is all of them, so that each subject has one case.
     """
 
     def __init__(self, norm: Norm, outline: Outline, facts: Facts, accepts: Accepts) -> None:
@@ -242,6 +262,7 @@ class _Judge:
         self.norm, self.accepts, self.columns = norm, accepts, outline.names[cases]
         self.width = len(self.columns)
         self.places = [_place(self.columns, name) for name in norm.subject]
+        self.alone = self.places == list(range(self.width))
         self.cases = facts[cases]
         self.certain = facts[outline.reading(norm.case, True)]
         self.vague = {row for row in self.cases if None in row} if cases in outline.unknown else set()
@@ -261,6 +282,16 @@ class _Judge:
         self.milder = [(verdict, rows) for verdict, name, rows in milder if name]
         self.by_cases = norm.share is not None or bool(norm.allow)
         self.notes = [reading(name) for name in norm.notes]
+        more = [self.minor, *self.notes]
+        self.plain = accepts is nothing_accepted and not self.by_cases and not any(r.sure for r in more)
+
+    def subjects(self, rows: Collection[Row]) -> Iterable[Row]:
+        """The subject of each of these cases."""
+        if self.alone:
+            return rows
+        if len(self.places) == 1:
+            return zip(map(itemgetter(*self.places), rows), strict=True)
+        return map(itemgetter(*self.places), rows) if self.places else repeat((), len(rows))
 
     def others(self) -> set[Row]:
         """The cases that are not simply met: those that may fail, and those that may not be there."""
@@ -285,6 +316,8 @@ class _Judge:
     def subject(self, key: Row, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Judged:
         """What one subject is, with the cases that decided it; `met` of its cases hold, `vague` of those
         with an unknown value."""
+        if self.plain and not met and not vague and len(cases) == 1 and cases[0][1] == "breach":
+            return self.breach(key, cases[0][0])
         outcome = self.outcome(cases, met, vague)
         accepted: Sequence[Row] = ()
         if outcome == "breach" and self.accepts is not nothing_accepted:
@@ -300,25 +333,31 @@ class _Judge:
             counts[verdict] = counts.get(verdict, 0) + 1
         if met:
             counts["met"] = met
-        result = Judged(dict(zip(self.norm.subject, key, strict=True)), outcome, counts)
+        result = Judged(self.norm.subject, self.columns, key, outcome, counts)
         if outcome == "met":
             return result
         result.accepted = [self.named(row) for row in accepted]
-        decisive = in_line([row for row, verdict in cases if verdict == outcome])
+        result.decided = in_line([row for row, verdict in cases if verdict == outcome])
         source = self.fails
         if outcome == "excused":
             source = self.excused
         elif outcome == "explained":
             source = self.explained
-        for row in decisive:
+        evidence = []
+        for row in result.decided:
             rows = source.may(row) if outcome == "undecided" else source.sure.get(row, ())
             from_, rows = (source, rows) if rows else (self.fails, self.fails.sure.get(row, ()))
-            result.decisive.append(self.named(row))
-            result.shown += [from_.named(r) for r in in_line(rows)]
+            evidence += [(from_.columns, r) for r in in_line(rows)]
             for i, note in enumerate(self.notes):
                 result.notes += [(i, note.named(r)) for r in in_line(note.sure.get(row, ()))]
-        result.minor = bool(decisive) and all(row in self.minor.sure for row in decisive)
+        result.evidence = evidence
+        result.minor = bool(result.decided) and all(row in self.minor.sure for row in result.decided)
         return result
+
+    def breach(self, key: Row, row: Row) -> Judged:
+        """A subject whose one case is a breach, with nothing more to be said: what most findings are."""
+        evidence = [(self.fails.columns, shown) for shown in in_line(self.fails.sure[row])]
+        return Judged(self.norm.subject, self.columns, key, "breach", ONE_BREACH, (row,), evidence)
 
     def outcome(self, cases: list[tuple[Row, Verdict]], met: int, vague: int) -> Verdict:
         """What comes of these cases, and of others that are met."""

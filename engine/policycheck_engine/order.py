@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from policycheck_engine.program import Aggregate, Atom, Bind, Body, Literal, Var, names_in, variables
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Part(Struct, frozen=True, eq=False):
     """A literal of a body: the variables it gives a value, those that must have one before it, all that it
     mentions, and those it may find a value for. `free` says that it looks at nothing but variables."""
 

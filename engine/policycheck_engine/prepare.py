@@ -9,8 +9,9 @@ that ask for the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from policycheck_engine.narrow import atoms, narrowed
 from policycheck_engine.order import part
@@ -48,8 +49,7 @@ def prepared(program: Program, wanted: Collection[str], world: World) -> list[St
     return maker.taken
 
 
-@dataclass
-class Maker:
+class Maker(Struct, dict=True):
     """Writes steps and takes them. `waiting` are relations that may never have to be derived."""
 
     program: Program

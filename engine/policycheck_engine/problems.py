@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Origin:
+    """Where its author wrote a part of a program. That makes no difference to what it is: all are equal."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin)
+
+    def __hash__(self) -> int:
+        return hash(Origin)
+
+    def __bool__(self) -> bool:
+        return type(self) is not Origin
+
+
+NOWHERE = Origin()
+"""The origin of what nobody wrote, which is false."""
+
+
+class Problem(Struct, frozen=True):
     """One thing that is wrong: a code for machines, a message, how to mend it, and where it is.
 
-    `origin` is what the program's author put into the node.
+    `origin` is that of the part of the program.
     """
 
     code: str
     message: str
     help: str = ""
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -5,15 +5,17 @@ together; a variable that occurs in a nested body and nowhere around it belongs 
 
 `sure` on a literal says what an unknown value does to it: a sure literal does not hold on an unknown, a
 possible one does. Programs as written have sure literals only; `readings` makes the other kind.
-`origin` is whatever the caller wants to be told when something is wrong there.
+`origin` is what the caller wants to be told when something is wrong there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
+from msgspec import Struct, field
+
+from policycheck_engine.problems import NOWHERE, Origin
 from policycheck_engine.values import Type, Value
 
 Comparison = OneOf["=", "!=", "<", "<=", ">", ">="]
@@ -21,16 +23,14 @@ AggregateKind = OneOf["count", "sum", "share", "max", "min", "gap"]
 Bound = OneOf["exact", "low", "high"]
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Struct, frozen=True):
     """A variable."""
 
     name: str
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+class Const(Struct, frozen=True):
     """A value; its type is that of what it is compared with.
 
     One that differs from run to run, such as the day of judging, has a `name`: a program that was made
@@ -38,25 +38,23 @@ class Const:
     """
 
     value: Value
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function of terms; `calendar` names the calendar it counts by, where it needs one."""
 
     function: str
     args: tuple[Term, ...]
     calendar: str | None = None
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
 Term = Var | Const | Call
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(Struct, frozen=True):
     """There is a row of the relation whose columns have these values.
 
     In a possible reading it may find a value for variables that were unknown before: those in `finds`.
@@ -66,57 +64,51 @@ class Atom:
     args: tuple[tuple[str, Term], ...]
     sure: bool = True
     finds: frozenset[str] = frozenset()
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Struct, frozen=True):
     """Two values stand in this order."""
 
     op: Comparison
     left: Term
     right: Term
     sure: bool = True
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A value is one of these."""
 
     term: Term
     values: tuple[Const, ...]
     sure: bool = True
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """A variable has the value of a term."""
 
     var: Var
     term: Term
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """The body has no match."""
 
     body: Body
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     """At least one of the bodies has a match; it gives no values."""
 
     bodies: tuple[Body, ...]
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(Struct, frozen=True):
     """A number or moment made of all matches of a body; always has exactly one value, maybe unknown.
 
     count  how many different `of`
@@ -137,25 +129,23 @@ class Aggregate:
     window: tuple[Term, Term] | None = None
     unit: str | None = None
     bound: Bound = "exact"
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
 Literal = Atom | Compare | Member | Bind | Not | Either | Aggregate
 Body = tuple[Literal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """The head holds for each match of the body."""
 
     head: str
     args: tuple[tuple[str, Term], ...]
     body: Body
-    origin: object = field(default=None, compare=False)
+    origin: Origin = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A field of a relation.
 
     `domain` says what an id identifies: ids of different domains are never the same thing.
@@ -172,8 +162,7 @@ class Column:
     nothing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Struct, frozen=True):
     """A table of facts.
 
     `missing` says that the input does not have it, so that it is unknown as a whole; `doubtful` that it
@@ -195,8 +184,7 @@ class Relation:
         return tuple(c.name for c in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """The days that count: those of a relation's date column, or the Mondays of their weeks."""
 
     name: str
@@ -205,8 +193,7 @@ class Calendar:
     by_week: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """Base relations, rules over them, and the calendars that functions count by."""
 
     relations: Mapping[str, Relation]

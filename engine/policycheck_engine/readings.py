@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from policycheck_engine.functions import FUNCTIONS
 from policycheck_engine.program import (
@@ -60,8 +62,7 @@ def high(name: str) -> str:
     return name + ">"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What is known of a variable: whether it may be unknown, and whether it is a pair of bounds."""
 
     unknown: bool = False
@@ -71,8 +72,7 @@ class Kind:
 Scope = dict[str, Kind]
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """The plain program, and which relations have two readings and which columns two bounds."""
 
     program: Program
@@ -94,8 +94,7 @@ class Split:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """The relations of a split program as far as facts are read from them: which have two readings, the
     names of their columns, and which may hold an unknown value."""
 
@@ -465,7 +464,7 @@ class _Maker:
             of=of,
             weight=weight,
             against=against,
-            window=window,  # type: ignore[arg-type]
+            window=window,
             bound=side,
         )
 

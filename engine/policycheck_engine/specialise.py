@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 from typing import Literal as OneOf
+
+from msgspec import Struct, field
 
 from policycheck_engine.functions import FUNCTIONS
 from policycheck_engine.order import Part, part
@@ -73,8 +74,7 @@ values and between two bounds; a function that counts by a calendar, or the days
 constant, with the value it had when this was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A function as it was written: its source, what to call it with, and a guess how much work it is. Of a
     relation that may not have to be derived, also its rules."""
 
@@ -101,8 +101,7 @@ class Facts(Protocol):
         relation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A Python expression, whether it may be None, whether it is the same for all rows, and which row of
     which relation it comes from, at which place."""
 
@@ -115,8 +114,7 @@ class Name:
 Env = dict[str, Name]
 
 
-@dataclass
-class Block:
+class Block(Struct, dict=True):
     """Lines of a function while it is being written, at some depth.
 
     `times` is a guess how often what comes next is done; `first` says that the first match ends it all; `at`
@@ -193,8 +191,7 @@ def copy_of(rule: Rule, relations: Mapping[str, Relation]) -> str | None:
     return atom.relation if whole and same and len(set(names)) == len(atom.args) else None
 
 
-@dataclass
-class Writer:
+class Writer(Struct, dict=True):
     """Writes the function of one relation."""
 
     relations: Mapping[str, Relation]

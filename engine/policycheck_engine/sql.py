@@ -6,7 +6,8 @@ Values are parameters, never text. Names of relations and columns are quoted ide
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from policycheck_engine.order import arranged
 from policycheck_engine.program import (
@@ -40,8 +41,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(Struct, frozen=True):
     """An SQL expression, and whether it may be NULL."""
 
     text: str
@@ -51,8 +51,7 @@ class Expr:
 Env = Mapping[str, Expr]
 
 
-@dataclass
-class Select:
+class Select(Struct, dict=True):
     """The parts of a SELECT while a body is being written."""
 
     env: dict[str, Expr]

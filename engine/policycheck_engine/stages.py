@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 from typing import Any
+
+from msgspec import Struct, field
 
 from policycheck_engine import order
 from policycheck_engine.functions import Days, apply
@@ -54,8 +55,7 @@ Function = Callable[[Row], Value]
 Step = Callable[[Row], Row | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(Struct, frozen=True):
     """The matches of a body so far: the values of some variables."""
 
     columns: tuple[str, ...]
@@ -66,8 +66,7 @@ UNIT = Matches((), ((),))
 """One match that says nothing: where a body begins."""
 
 
-@dataclass(slots=True)
-class Part:
+class Part(Struct):
     """The rows of one part of a stage: what it reads, and how a row of that becomes a row of the part.
 
     `columns` are variables, and terms of links under names of their own; `sure` says what an unknown does
@@ -111,8 +110,7 @@ class Part:
             self.rows = list(self.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """Two columns of two parts stand in an order; `left` comes no later than `right`."""
 
     left: tuple[int, str]
@@ -121,8 +119,7 @@ class Link:
     sure: bool
 
 
-@dataclass(slots=True)
-class Stage:
+class Stage(Struct):
     """Parts that are joined; those from `positive` on must not match."""
 
     parts: list[Part]
@@ -145,8 +142,7 @@ class Stage:
         return {name: found for name, found in places.items() if len(found) > 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """A way for a stage to match: for each part which of its columns are known, and what then must hold.
 
     `parts` has the pattern of each positive part; `absent` a negated part with a pattern, each with its
@@ -468,8 +464,7 @@ class Planner:
         return lambda row: apply(term.function, [arg(row) for arg in args], days)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The rows that an atom can match, as the values of its variables; read once for all atoms like it."""
 
     planner: Planner

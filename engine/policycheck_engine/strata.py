@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from policycheck_engine.problems import Origin
 from policycheck_engine.program import Aggregate, Atom, Body, Either, Not, Program
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """A rule for `head` reads `needs`; `against` when through negation or an aggregate."""
 
     head: str
     needs: str
     against: bool
-    origin: object
+    origin: Origin
 
 
 def edges(program: Program) -> Iterator[Edge]:
@@ -25,7 +27,7 @@ def edges(program: Program) -> Iterator[Edge]:
             yield Edge(rule.head, name, against, origin or rule.origin)
 
 
-def reads(body: Body, against: bool = False) -> Iterator[tuple[str, bool, object]]:
+def reads(body: Body, against: bool = False) -> Iterator[tuple[str, bool, Origin]]:
     """The relations a body reads: name, whether through negation or an aggregate, and where."""
     for literal in body:
         match literal:

@@ -8,8 +8,9 @@ years become days and months.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import count
+
+from msgspec.structs import replace
 
 from policycheck_engine.program import (
     Aggregate,

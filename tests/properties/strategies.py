@@ -7,11 +7,12 @@ variables are used again where they can be, so that a variable inside a body is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from hypothesis import assume
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from policycheck_engine import (
     Aggregate,
     Atom,

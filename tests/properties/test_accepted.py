@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +19,7 @@ FILLINGS = 300 if LONG else 40
 MILDER = ("excused", "explained", "undecided")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted(Outcome):
+class Accepted(Outcome, frozen=True):
     """An outcome in which failures are accepted when one of their variables is known to have some values."""
 
     name: str

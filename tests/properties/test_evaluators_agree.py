@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from policycheck.run import evaluator
+from policycheck.engines import evaluator
 from policycheck_engine import duck, memory
 
 from tests.properties.profile import examples

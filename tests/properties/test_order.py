@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from policycheck_engine import Aggregate, Body, Either, Literal, Not, Program
 
 from tests.properties.profile import examples

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
-from policycheck.findings import findings_of
+from msgspec.structs import replace
+from policycheck.engines import evaluate
+from policycheck.findings import findings_of, worst_first
 from policycheck.policy.compile import compile_policy
 from policycheck.policy.find import packs, shipped
 from policycheck.policy.load import load_policy
@@ -17,7 +18,6 @@ from policycheck.policy.ready import ready_of
 from policycheck.policy.unknowns import unknowns_of
 from policycheck.records.check import Tables
 from policycheck.records.model import Field
-from policycheck.run import evaluate
 from policycheck.trials import Layer, leaves_unknown, world
 from policycheck_engine import NEVER, Value
 
@@ -88,7 +88,7 @@ def decided(policy: Policy, rule: str, tables: Tables, setting: Setting) -> bool
     base = {name: table.relation for name, table in tables.items()}
     ready = ready_of(compile_policy(policy, base, setting, [rule]), setting)
     _, findings = findings_of(ready, evaluate(ready, tables, "memory"), tables)
-    return all(f.outcome != "undecided" for f in findings)
+    return all(f.outcome != "undecided" for f in worst_first(findings))
 
 
 def decided_by_some_value(policy: Policy, rule: str, example: Layer, relation: str, name: str) -> bool:

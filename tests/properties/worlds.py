@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from policycheck_engine import (
     NEVER,
     Program,
@@ -37,8 +38,7 @@ DOMAIN: dict[Type, tuple[Value, ...]] = {
 """The values that records are made of, and that an unknown one may turn out to be."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class World:
+class World(Struct, frozen=True):
     """A program as written, the rows of its base relations, and the rows that are in doubt."""
 
     program: Program
@@ -59,8 +59,7 @@ class World:
         return "\n  ".join(["", *lines, *([repr(self.norm)] if self.norm else [])])
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The plain program of a world, and its facts."""
 
     split: Split

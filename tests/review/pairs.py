@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement, product
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
 from policycheck.policy.load import load_policy
 from policycheck.policy.model import Policy, RuleText
 from policycheck.records.model import load_model

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from policycheck_engine import canonical, nearest
 
 from policycheck.attest.filled import Filled
@@ -19,8 +19,8 @@ from policycheck.attest.questions import Question, Questions
 from policycheck.errors import Problem
 from policycheck.messages import moment
 from policycheck.policy.attested import clause_names
+from policycheck.prepare import Prepared, rows_as_mappings
 from policycheck.records.check import dated
-from policycheck.run import Prepared, rows_as_mappings
 from policycheck.spans import standing
 
 NEEDED = ("answer", "signed_by", "signed_on")
@@ -29,8 +29,7 @@ DATES = ("signed_on", "valid_until")
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """Attestations as rows of the records, with their evidence nested in them.
 
     `known` counts the lines that are on file already, `blank` those that nobody filled in.
@@ -52,8 +51,7 @@ class Answers:
         return "; ".join(parts) + "."
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A role that somebody held, from its first day to its last."""
 
     role: str
@@ -130,7 +128,7 @@ class _Checker:
         """Everybody on the staff list, or where there is none, everybody who holds a role."""
         model = self.policy.model
         target = (model.relations["attestations"].fields["signed_by"].to or "").partition(".")[0]
-        if target not in self.records.raw:
+        if target not in self.records.given:
             return set(self.held)
         key = model.relations[target].key[0]
         return {str(row[key]) for row in rows_as_mappings(self.records.tables, target)}
@@ -151,7 +149,7 @@ class _Checker:
                 message = f"is a questionnaire for the {name} `{heading.get(name, '')}`, not `{value}`"
                 help_ = "give the records that it was written from, or have a new one filled in"
                 yield Problem(file, "", "other-questionnaire", message, help_)
-        if "staff_roles" not in self.records.raw:
+        if "staff_roles" not in self.records.given:
             message = "cannot be read: the records have no `staff_roles`, so nobody is known to hold a role"
             yield Problem(file, "", "no-roles", message, "add `staff_roles` to the records")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from policycheck.attest.questionnaire import COVER, FILLED, HEADINGS, PEOPLE, SUFFIXES
 from policycheck.errors import Problem, UsageError, shown_path
@@ -14,8 +15,7 @@ from policycheck.workbook import ReadSheet, read_workbook
 from policycheck.yamlfile import load
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """One line that came back: its texts by key (None is empty), where they stand and how they are called."""
 
     file: str

@@ -10,9 +10,9 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 
+from msgspec import Struct
 from policycheck_engine import nearest
 from tabulate import tabulate
 
@@ -20,7 +20,7 @@ from policycheck.attest.questions import Question, Questions
 from policycheck.errors import UsageError
 from policycheck.messages import listed as in_a_sentence
 from policycheck.messages import moment
-from policycheck.run import Prepared, rows_as_mappings
+from policycheck.prepare import Prepared, rows_as_mappings
 from policycheck.workbook import Column, Page, Sheet, sheet_names, workbook_bytes
 from policycheck.yamlfile import scalar
 
@@ -45,8 +45,7 @@ WIDTH = 100
 PLAIN = re.compile(r"[A-Za-z0-9][^:#\n]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of a questionnaire: a question and the role to sign it in."""
 
     question: Question
@@ -67,8 +66,7 @@ class Entry:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Questionnaire:
+class Questionnaire(Struct, frozen=True):
     """What is still to be signed for a term, by role; `holders` are those who held a role in the term."""
 
     title: str

@@ -7,23 +7,24 @@ the clause (`policy/attested.py`), so a question is open exactly while a signatu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from policycheck_engine import Value
 from policycheck_engine.norms import Judgement
 
+from policycheck.engines import evaluate
 from policycheck.errors import UsageError
 from policycheck.policy.attested import can_be_signed, question_rules, signing_roles, subject_kind
 from policycheck.policy.model import Clause, Policy, RuleText, Setting
 from policycheck.policy.ready import made_ready
-from policycheck.run import Prepared, evaluate
+from policycheck.prepare import Prepared
 
 Key = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One clause about one subject, to be signed in one of these roles.
 
     `subject` is None when it is about the school; `signer` is who has to sign in person, if somebody has.
@@ -44,8 +45,7 @@ class Question:
         return self.kind if self.subject is None else f"{self.kind} {self.subject}"
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(Struct, frozen=True):
     """Everything that the attested clauses of a policy ask about a term, in the document's order.
 
     `unclear` are the clauses of which the records cannot tell whom else they are about.
@@ -109,7 +109,7 @@ def asking_rules(policy: Policy, clauses: list[Clause]) -> Iterator[tuple[str, R
 
 def failing(judgement: Judgement) -> dict[Key, str]:
     """The subjects of a rule that fail, or may fail, with their outcome."""
-    return {tuple(judged.subject.values()): judged.outcome for judged in judgement.others}
+    return {judged.key: judged.outcome for judged in judgement.others}
 
 
 def question(clause: Clause, roles: list[str], key: Key, is_open: bool) -> Question:

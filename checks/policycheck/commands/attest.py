@@ -14,7 +14,7 @@ from policycheck.errors import AnswersError, Problem, UsageError
 if TYPE_CHECKING:
     from policycheck.attest.answers import Answers
     from policycheck.attest.questions import Questions
-    from policycheck.run import Prepared
+    from policycheck.prepare import Prepared
 
 
 def attest(
@@ -50,8 +50,8 @@ def attest(
     """Say what is still to be signed, write it as a questionnaire, and read the answers back."""
     from policycheck.attest.questionnaire import SUFFIXES
     from policycheck.attest.questions import questions_of
+    from policycheck.prepare import prepared
     from policycheck.progress import shown_progress
-    from policycheck.run import prepared
     from policycheck.settings import NOTHING_SET, checked_parameters, read_settings, settings_for
 
     if read is None and output is not None and output.suffix.lower() not in SUFFIXES:

@@ -134,15 +134,17 @@ def run(
             progress=progress,
         )
         progress("reporting")
-        form = result.as_json()
         text: str | bytes
         if format is Format.json:
+            from policycheck.report.json_form import form_of
             from policycheck.report.json_text import indented
 
+            form = form_of(result)
             text = indented(form)
         else:
             from policycheck.report.table import result_as_table
 
+            form = result.as_json()
             text = result_as_table(form)
     write(text, output)
     return exit_code(form, fail_level, fail_on_incomplete)
@@ -152,7 +154,7 @@ def trust_in(records: Path, policy: str | None) -> Trust | None:
     """The trust in a folder, or None when it is the records of one school."""
     if not records.is_dir():
         return None
-    from policycheck.run import frame_model
+    from policycheck.prepare import frame_model
     from policycheck.trust.folder import trust_at
 
     return trust_at(records, frame_model(policy))

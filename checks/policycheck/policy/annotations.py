@@ -10,15 +10,15 @@ lint: {unused: why}                            of a parameter or a definition
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from policycheck.policy.model import Policy
 from policycheck.yamlfile import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Struct, frozen=True):
     """Why a finding of some code about something is as it should be; `other` is the other rule of a pair."""
 
     kind: Literal["rule", "clause", "parameter", "definition"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import (
     NOTHING,
     Aggregate,
@@ -59,8 +59,7 @@ PARTS = ("date_of", "time_of", "week_of", "month_of", "weekday_of")
 PAIRS = ("plus", "minus", "times", "over", "earlier", "later")
 
 
-@dataclass
-class Vocabulary:
+class Vocabulary(Struct, dict=True):
     """What names mean: relations and definitions, parameters and $as_of, calendars."""
 
     relations: Mapping[str, tuple[str, ...]]
@@ -68,8 +67,7 @@ class Vocabulary:
     calendars: tuple[str, ...]
 
 
-@dataclass
-class BodyWriter:
+class BodyWriter(Struct, dict=True):
     """Writes the bodies of one rule or definition, and counts where each variable stands."""
 
     words: Vocabulary

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from policycheck_engine import (
     Aggregate,
     Atom,
@@ -40,8 +40,7 @@ from policycheck.policy.model import Setting as Setting
 from policycheck.yamlfile import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A checked program and its norms, in the order of the document, and the values of its parameters.
 
     `flaws` is the relation with what is wrong with exceptions, where any of the rules knows exceptions.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Aggregate, Atom, Call, Program, Rule, Term
 from policycheck_engine.norms import Norm
 from policycheck_engine.program import taken, terms, walk
@@ -14,8 +14,7 @@ from policycheck_engine.program import taken, terms, walk
 from policycheck.policy.model import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Cone:
+class Cone(Struct, frozen=True):
     """What some relations rest on, directly or through others.
 
     `relations` are those of the records, the ones that calendars count by included; `columns` are fields of
@@ -29,8 +28,7 @@ class Cone:
     domains: Mapping[str, str]
 
 
-@dataclass
-class Reads:
+class Reads(Struct, dict=True):
     """What the rules of a relation read themselves: base relations, their columns, derived relations."""
 
     relations: set[str] = field(default_factory=set)

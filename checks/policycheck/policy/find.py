@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from policycheck_engine import nearest
 
 from policycheck.cache import kept, key_of, text_of
@@ -15,8 +15,7 @@ from policycheck.policy.model import Policy
 from policycheck.yamlfile import load
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(Struct, frozen=True):
     """A policy with its versions, oldest first: the day each comes into force ("" when it has none)."""
 
     id: str

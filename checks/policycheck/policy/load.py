@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from policycheck_engine import nearest
 
 from policycheck.cache import kept, key_of, text_of
@@ -309,8 +309,7 @@ class _Reader:
                     self.problems.append(place.problem("unknown-rule", message, nearest(rule_id, self.rules)))
                     continue
                 rule = self.rules[rule_id]
-                fields = {name: getattr(rule, name) for name in RuleText.__dataclass_fields__}
-                self.rules[rule_id] = RuleText(**{**fields, "clauses": (*rule.clauses, clause_id)})
+                self.rules[rule_id] = replace(rule, clauses=(*rule.clauses, clause_id))
 
     def check_defined(self, policy: Policy) -> None:
         """What a clause says it defines is a definition, a parameter or a field."""

@@ -6,10 +6,10 @@ Bodies stay the YAML data that they are; `bodies` turns them into literals of th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec import Struct, field
 from policycheck_engine import Value
 
 from policycheck.errors import Problem
@@ -43,8 +43,7 @@ def earlier_ids(data: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None if was is None else (was,) if isinstance(was, str) else tuple(was)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A figure or choice that the text leaves open, or gives."""
 
     name: str
@@ -57,8 +56,7 @@ class Parameter:
     was: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A relation that is derived: its fields, and the body that says when."""
 
     name: str
@@ -69,8 +67,7 @@ class Definition:
     was: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(Struct, frozen=True):
     """Something wrong with the document itself, and how the policy reads it all the same."""
 
     id: str
@@ -79,8 +76,7 @@ class Defect:
     settled: str
 
 
-@dataclass(frozen=True, slots=True)
-class RuleText:
+class RuleText(Struct, frozen=True):
     """A rule as it was written."""
 
     id: str
@@ -98,8 +94,7 @@ class RuleText:
         return earlier_ids(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """One clause: what it asks, of whom, how strongly, and how it is decided."""
 
     id: str
@@ -119,8 +114,7 @@ class Clause:
         return "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """One section of the document, its clauses in order."""
 
     id: str
@@ -128,8 +122,7 @@ class Section:
     clauses: tuple[Clause, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """One version of a policy, whole.
 
     `flaws` names the definition that says what is wrong with an exception. `open` is what an unfinished one
@@ -172,8 +165,7 @@ class Policy:
         return f"{self.id}@{self.version}" if self.version else self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What a policy is compiled for: the as-of date, the parameters, and the days it is in force."""
 
     as_of: str | None

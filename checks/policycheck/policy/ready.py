@@ -11,10 +11,10 @@ import json
 import marshal
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from policycheck_engine import Program, Relation, Row, Value
 from policycheck_engine.memory import Counted, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Norm
@@ -32,8 +32,7 @@ Facts = Mapping[str, AbstractSet[Row]]
 Touched = Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Struct, frozen=True):
     """What is kept of a policy that was made ready.
 
     `wanted` are the relations of the norms and `reads` the base relations they rest on, in both readings.
@@ -50,8 +49,7 @@ class Basis:
     flaws: tuple[str, str] | None = None
 
 
-@dataclass
-class Ready:
+class Ready(Struct, dict=True):
     """A version of a policy that is ready to judge.
 
     The program itself is compiled when it is asked for.

@@ -8,8 +8,9 @@ makes one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from policycheck_engine import Program, Relation
 from policycheck_engine.norms import Norm
 from policycheck_engine.readings import readings
@@ -21,8 +22,7 @@ from policycheck.policy.model import Policy
 from policycheck.records.model import RecordModel
 
 
-@dataclass(frozen=True, slots=True)
-class Unknowns:
+class Unknowns(Struct, frozen=True):
     """What can leave one rule undecided: fields as (relation, field), and relations."""
 
     fields: tuple[tuple[str, str], ...]

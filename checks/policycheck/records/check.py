@@ -7,16 +7,18 @@ through value by value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import le, lt
 from typing import Any
 
-from policycheck_engine import NEVER, NONE, Relation, Row, Type, Value, canonical, nearest
+from msgspec import Struct, field
+from msgspec.structs import replace
+from policycheck_engine import NEVER, Relation, Row, Type, Value, canonical, nearest
 
 from policycheck.errors import Problem
 from policycheck.messages import MONTHS
 from policycheck.records.model import Field, RecordModel, RelationModel
-from policycheck.records.read import Raw, RawTable
+from policycheck.records.read import Pools, Raw, RawTable
 
 SHOWN = 3
 """How many places of one kind of problem are shown before the rest is counted."""
@@ -24,8 +26,7 @@ SHOWN = 3
 ABSENT = object()
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """The rows of one relation, canonical, in the order of the model's fields.
 
     `doubtful` are rows that were left out because something about them is wrong; what is wrong is unknown.
@@ -39,6 +40,8 @@ class Table:
 
 
 Tables = dict[str, Table]
+Columns = Mapping[str, Mapping[str, Sequence[Value]]]
+"""The columns of each relation by field."""
 
 
 class Findings:
@@ -49,8 +52,14 @@ class Findings:
         self.bad: dict[str, set[int]] = {}
         self.bad_fields: dict[tuple[str, int], set[str]] = {}
         self.lost: dict[tuple[str, str], set[str]] = {}
-        self.right: dict[Type, set[Value]] = {}
+        self.respelled: dict[Type, Mapping[Any, Value] | None] = {}
         self.there: dict[tuple[str, str], set[Value]] = {}
+
+    def values(self, columns: Columns, at: tuple[str, str]) -> set[Value]:
+        """The different values of a relation's field, gathered once."""
+        if at not in self.there:
+            self.there[at] = set(columns[at[0]][at[1]])
+        return self.there[at]
 
     def add(self, table: RawTable, row: int, name: str, code: str, message: str, help_: str) -> None:
         """Something is wrong with one field of one row, unless the row was already told of."""
@@ -92,7 +101,7 @@ def check_records(raw: Raw, model: RecordModel) -> tuple[Tables, list[Problem]]:
             found.bad_fields.setdefault((name, i), set()).add("")
     columns = {name: check_fields(table, model, found) for name, table in raw.items()}
     for name, table in raw.items():
-        check_key(table, model.relations[name], columns[name], found)
+        check_key(table, model.relations[name], columns, found)
         check_references(table, model, columns, found)
         check_spans(table, model.relations[name], columns[name], found)
     tables = {}
@@ -134,7 +143,10 @@ def build_table(
         rows = [rows[i] for i in kept]
         places = _renumbered(raw.place, kept)
     made = tuple(
-        model.column(relation.name, name, None in column or bool(bad)) for name, column in columns.items()
+        model.column(
+            relation.name, f.name, bool(bad) or (f.missing != "required" and None in columns[f.name])
+        )
+        for f in relation.fields.values()
     )
     return Table(Relation(relation.name, made, doubtful=bool(bad)), raw.source, rows, places, doubtful)
 
@@ -191,15 +203,18 @@ def check_column(
     column: Sequence[Any], f: Field, kept: bool, key: bool, table: RawTable, found: Findings
 ) -> Sequence[Value]:
     """A column in canonical values."""
-    out = column
-    if None in column:
-        out = missing_values(column, f, kept, key, table, found)
-    if all_right(out, f, found.right):
-        return out
-    out = list(out)
+    if (table.pools is None or f.missing != "required") and None in column:
+        column = missing_values(column, f, kept, key, table, found)
+    right = right_column(column, f, table.pools, found)
+    if right is not None:
+        return right
+    out = list(column)
     known: dict[Any, Value] = {}
     for i, value in enumerate(out):
-        if value is None or (f.missing in ("none", "never", "blank") and value == NONE.get(f.type)):
+        if value is None:
+            continue
+        if value == f.nothing:
+            out[i] = f.nothing
             continue
         try:
             if value not in known:
@@ -233,8 +248,7 @@ def missing_values(
         return column
     if f.missing == "unknown" or (f.missing == "blank" and not kept):
         return column
-    instead = NEVER[f.type] if f.missing == "never" else NONE.get(f.type)
-    return [instead if value is None else value for value in column]
+    return [f.nothing if value is None else value for value in column]
 
 
 TEXT: frozenset[type] = frozenset({str})
@@ -246,27 +260,63 @@ RIGHT: dict[str, frozenset[type]] = {
 }
 
 
-def all_right(column: Sequence[Value], f: Field, right: dict[Type, set[Value]]) -> bool:
-    """Whether a whole column needs no second look; `right` are dates and times that have been looked at."""
-    kinds = set(map(type, column))
-    kinds.discard(type(None))
-    if not kinds <= RIGHT.get(f.type, TEXT):
-        return False
-    if f.type in RIGHT and not f.one_of and f.minimum is None and f.maximum is None:
-        return True
-    different = set(column) - {None}
-    if f.missing in ("none", "never", "blank"):
-        different.discard(NONE.get(f.type))
-    if f.one_of:
-        return different - {""} <= set(f.one_of) and ("" not in column or f.missing != "required")
+def right_column(
+    column: Sequence[Value], f: Field, pools: Pools | None, found: Findings
+) -> Sequence[Value] | None:
+    """A column in canonical values when every value is right, and None when one is not.
+
+    What was read by its types, and so has `pools`, has the types and the words it must have; its dates and
+    times are looked at in their pool.
+    """
+    if pools is None:
+        kinds = set(map(type, column))
+        kinds.discard(type(None))
+        if not kinds <= RIGHT.get(f.type, TEXT):
+            return None
+    sure = not f.one_of or (pools is not None and f.type == "text")
     if f.type in RIGHT:
-        return all(in_range(value, f) for value in different)
-    known = right.setdefault(f.type, set())
+        if sure and f.minimum is None and f.maximum is None:
+            return column
+    elif pools is not None and sure:
+        if f.type not in found.respelled:
+            found.respelled[f.type] = respelled(pools[f.type], f.type)
+        return spelled(column, found.respelled[f.type])
+    different = set(column) - {None, f.nothing}
+    if f.one_of:
+        return column if f.type == "text" and different <= set(f.one_of) else None
+    if f.type in RIGHT:
+        return column if all(in_range(value, f) for value in different) else None
+    return spelled(column, respelled(different, f.type))
+
+
+def spelled(column: Sequence[Value], new: Mapping[Any, Value] | None) -> Sequence[Value] | None:
+    """A column with new spellings of some of its values, or None as when `new` is."""
+    if new is None:
+        return None
+    return list(map(new.get, column, column)) if new else column
+
+
+def respelled(moments: Collection[Any], type_: Type) -> Mapping[Any, Value] | None:
+    """The canonical spelling of dates or times that have another; None when one is wrong."""
     try:
-        known |= {value for value in different - known if canonical(value, f.type) == value}
+        if type_ == "datetime" and in_usual_parts(moments):
+            return {m: m + ":00" for m in moments if len(m) == len("2021-05-04T09:00")}
+        return {m: new for m in moments if (new := canonical(m, type_)) != m}
+    except ValueError:
+        return None
+
+
+CLOCK = re.compile("T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+
+
+def in_usual_parts(moments: Collection[str]) -> bool:
+    """Whether datetimes are dates and times of day with a T between, and lack seconds at most. They can be
+    many; the days and the times of day, which are looked at, are few."""
+    days, clocks = {m[:10] for m in moments}, {m[10:] for m in moments}
+    try:
+        return all(map(CLOCK.fullmatch, clocks)) and all(canonical(day, "date") == day for day in days)
     except ValueError:
         return False
-    return different <= known
 
 
 def in_range(value: Value, f: Field) -> bool:
@@ -322,17 +372,13 @@ def dated(text: str, expected: str) -> str:
     return expected
 
 
-def check_key(
-    table: RawTable, relation: RelationModel, columns: Mapping[str, Sequence[Value]], found: Findings
-) -> None:
+def check_key(table: RawTable, relation: RelationModel, columns: Columns, found: Findings) -> None:
     """No two rows have the same key."""
-    if not relation.key:
-        return
-    keys = list(zip(*(columns[k] for k in relation.key), strict=True))
-    if len(set(keys)) == len(keys):
+    keyed = [columns[relation.name][k] for k in relation.key]
+    if not keyed or all_different(relation, keyed, columns, found):
         return
     first: dict[Row, int] = {}
-    for i, key in enumerate(keys):
+    for i, key in enumerate(zip(*keyed, strict=True)):
         if None in key:
             continue
         if key in first:
@@ -344,25 +390,34 @@ def check_key(
             first[key] = i
 
 
-def check_references(
-    table: RawTable, model: RecordModel, columns: Mapping[str, Mapping[str, Sequence[Value]]], found: Findings
-) -> None:
+def all_different(
+    relation: RelationModel, keyed: Sequence[Sequence[Value]], columns: Columns, found: Findings
+) -> bool:
+    """Whether keys are seen to differ; what has different hashes does."""
+    if len(keyed) == 1:
+        different = len(found.values(columns, (relation.name, relation.key[0])))
+    else:
+        different = len(set(map(hash, zip(*keyed, strict=True))))
+    return different == len(keyed[0])
+
+
+def check_references(table: RawTable, model: RecordModel, columns: Columns, found: Findings) -> None:
     """Every id that refers to another relation is found there, when the input has that relation."""
     for f in model.relations[table.relation].fields.values():
-        if f.to is None:
+        at = model.target(f)
+        if at is None or at[0] not in columns:
             continue
-        target, _, target_field = f.to.partition(".")
-        if target not in columns:
-            continue
-        name = target_field or model.relations[target].key[0]
-        if (target, name) not in found.there:
-            found.there[target, name] = set(columns[target][name]) | found.lost.get((target, name), set())
-        there = found.there[target, name]
+        there = found.values(columns, at)
+        target, name = at
+        pool = table.pools.get(at) if table.pools and f.type == "text" else None
+        if pool and len(pool) == len(there) and model.relations[target].fields[name].missing == "required":
+            continue  # the pool has all ids that are there, and all that refer to them
         column = columns[table.relation][f.name]
-        nothing = NONE.get(f.type) if f.missing in ("none", "never", "blank") else None
-        lost = set(column) - there - {None, nothing}
+        doubtful = found.lost.get(at, set())
+        lost = set(column) - there - doubtful - {None, f.nothing}
         if not lost:
             continue
+        there = there | doubtful
         for i, value in enumerate(column):
             if value in lost:
                 message = f"`{f.name}` is `{value}`, and `{target}` has no such row"
@@ -379,6 +434,8 @@ def check_spans(
         if pair is None:
             continue
         start, end = pair
+        if in_order(columns[start], columns[end], touching):
+            continue
         none = NEVER[relation.fields[start].type]
         for i, (a, b) in enumerate(zip(columns[start], columns[end], strict=True)):
             if a is None or b is None or none in (a, b):
@@ -387,3 +444,11 @@ def check_spans(
                 verb = "before" if a > b else "when"  # type: ignore[operator]
                 message = f"it ends {verb} it starts: `{start}` is {a}, `{end}` is {b}"
                 found.add(table, i, end, "reversed-span", message, "exchange them, or correct one")
+
+
+def in_order(starts: Sequence[Any], ends: Sequence[Any], touching: bool) -> bool:
+    """Whether every end is known and after its start, or with it if they may be `touching`."""
+    try:
+        return all(map(le if touching else lt, starts, ends))
+    except TypeError:
+        return False

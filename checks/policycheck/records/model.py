@@ -7,11 +7,11 @@ are evaluated on, and the page docs/records.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from policycheck_engine import Column, Type, nearest
+from msgspec import Struct, field
+from policycheck_engine import NONE, Column, Type, Value, nearest
 
 from policycheck.cache import kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem
@@ -21,8 +21,7 @@ from policycheck.yamlfile import Document, Place, load
 Missing = Literal["required", "unknown", "none", "never", "blank"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field: its type, what a missing value means, what it refers to, and how private it is."""
 
     name: str
@@ -38,17 +37,20 @@ class Field:
     personal: bool = False
     special: bool = False
 
+    @property
+    def nothing(self) -> Value:
+        """The value that stands for nothing, or for never; None when there is none in this field."""
+        return NONE.get(self.type) if self.missing in ("none", "never", "blank") else None
 
-@dataclass(frozen=True, slots=True)
-class Nested:
+
+class Nested(Struct, frozen=True):
     """Rows that JSON may write as a list inside their parent: in which relation, under which name."""
 
     parent: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionModel:
+class ExceptionModel(Struct, frozen=True):
     """That the rows of a relation claim exceptions, and which of its fields say so.
 
     `row` has the key of the row that one is for, which is of the relation that the field `relation` names,
@@ -64,8 +66,7 @@ class ExceptionModel:
     approved_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RelationModel:
+class RelationModel(Struct, frozen=True):
     """One relation: its fields in order, its key, and how its rows may be written."""
 
     name: str
@@ -79,16 +80,14 @@ class RelationModel:
     exception: ExceptionModel | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """Where the records say which school and term they are of."""
 
     school: Mapping[str, str] | None = None
     term: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarModel:
+class CalendarModel(Struct, frozen=True):
     """The days that a calendar counts: those of a relation's date field, or their weeks."""
 
     relation: str
@@ -96,8 +95,7 @@ class CalendarModel:
     by_week: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RecordModel:
+class RecordModel(Struct, frozen=True):
     """All relations of a record model, with the calendars and checks that go with it."""
 
     title: str
@@ -111,6 +109,22 @@ class RecordModel:
         """The fields of a nested child that repeat the key of its parent."""
         assert child.nested is not None
         return tuple(f for f in self.relations[child.nested.parent].key if f in child.fields)
+
+    def target(self, f: Field) -> tuple[str, str] | None:
+        """The relation and its field that a field refers to; None when it refers to none."""
+        if f.to is None:
+            return None
+        target, _, name = f.to.partition(".")
+        key = self.relations[target].key
+        return (target, name or key[0]) if name or key else None
+
+    def targets(self) -> Iterator[tuple[str, str]]:
+        """The relations and their fields that texts refer to, when they are texts themselves."""
+        for relation in self.relations.values():
+            for f in relation.fields.values():
+                at = self.target(f)
+                if at is not None and f.type == self.relations[at[0]].fields[at[1]].type == "text":
+                    yield at
 
     def domain(self, relation: str, name: str) -> str | None:
         """What an id identifies: the relation whose single key it is, or refers to."""
@@ -263,7 +277,7 @@ def exception_problems(
     marks = relation.exception
     if marks is None:
         return
-    for mark in marks.__dataclass_fields__:
+    for mark in marks.__struct_fields__:
         field_name = getattr(marks, mark)
         if field_name is not None:
             known(place / mark, relation.name, (field_name,))

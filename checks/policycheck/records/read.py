@@ -9,24 +9,28 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Type, nearest
 
 from policycheck.errors import Problem, RecordsError, UsageError, shown_path
 from policycheck.records.model import RecordModel, RelationModel
 
 RawRow = Mapping[str, Any]
+Pool = Type | tuple[str, str]
+"""What values are of: a type of dates or times, or what ids refer to, a relation and its field."""
+Pools = Mapping[Pool, Mapping[Any, Any]]
+"""All different values of each kind that a source has, as keys."""
 
 
-@dataclass(slots=True)
-class RawTable:
+class RawTable(Struct):
     """The rows of one relation as they were written.
 
     `place` tells where a row stands by its position; `kept` are the fields that the source has at all.
-    `columns` are there instead of rows when they were read by their types (see `typed`).
+    `columns` are there instead of rows when that is how they were read. If it was by their types, `pools` are
+    those of the whole source; see `typed`.
     """
 
     relation: str
@@ -36,6 +40,7 @@ class RawTable:
     kept: frozenset[str] | None = None
     bad: set[int] = field(default_factory=set)
     columns: Mapping[str, Sequence[Any]] | None = None
+    pools: Pools | None = None
 
     def first(self, name: str) -> Any:
         """A field of the first row; None when there is no row."""
@@ -47,8 +52,7 @@ class RawTable:
 Raw = dict[str, RawTable]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where records come from: a JSON file, a folder, or tables that were made elsewhere. What was read of it
     is remembered.
 
@@ -59,7 +63,7 @@ class Source:
     school: str | None = None
     tables: Callable[[RecordModel | None, set[str] | None], tuple[Raw, list[Problem]]] | None = None
     digest: str | None = None
-    seen: dict[object, Any] = field(default_factory=dict, compare=False)
+    seen: dict[object, Any] = field(default_factory=dict)
 
     @property
     def data(self) -> Any:
@@ -78,6 +82,10 @@ class Source:
             self.seen[model.document.file] = typed_records(self.path, model)
         found: Raw | None = self.seen[model.document.file]
         return found
+
+    def forget_typed(self, model: RecordModel) -> None:
+        """Let go of the records by their types, once there are tables of them."""
+        self.seen.pop(model.document.file, None)
 
 
 def open_records(path: Path) -> Source:

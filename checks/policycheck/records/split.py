@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from msgspec import Struct
 from policycheck_engine import nearest
 
 from policycheck.errors import Problem, RecordsError, UsageError, shown_path
@@ -51,8 +51,7 @@ class SplitRow(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A file with rows of a relation.
 
     `source` is what a user knows it by: the file, or the folder of the relation's parts; `within` is the
@@ -71,8 +70,7 @@ class Part:
         return f"{self.within} {kind} {number}" if self.within else f"{kind} {number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """A folder whose files hold several schools: its part files, and the column that names the school."""
 
     folder: Path

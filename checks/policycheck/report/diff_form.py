@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from policycheck import __version__
+from policycheck.digests import digest
 from policycheck.report.json_form import counted, finding_as_json
 from policycheck.review.review import leanings
-from policycheck.run import digest
 
 if TYPE_CHECKING:
     from policycheck.review.changes import Change, ClauseChange, NamedChange, RuleChange

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from policycheck_engine import is_nothing
@@ -29,11 +28,16 @@ OUTCOMES = ("met", "breach", "advice", "missed", "excused", "explained", "pendin
 
 def result_as_json(result: Result) -> dict[str, Any]:
     """The form of a result, in a fixed order of keys."""
-    form = judged_as_json(result)
+    return {**form_of(result), "findings": [finding_as_json(f) for f in result.findings]}
+
+
+def form_of(result: Result) -> dict[str, Any]:
+    """The form of a result whose findings are as they are: as JSON text it is the same, only sooner."""
+    form = judged_form(result)
     return {**form, "receipt": receipt_as_json(result, form)}
 
 
-def judged_as_json(result: Result) -> dict[str, Any]:
+def judged_form(result: Result) -> dict[str, Any]:
     """All of the form but its receipt."""
     rules = [rule_as_json(r) for r in result.rules]
     total: Counter[str] = Counter()
@@ -73,7 +77,7 @@ def judged_as_json(result: Result) -> dict[str, Any]:
         "sections": sections_as_json(result),
         "clauses": clauses_as_json(result),
         "rules": rules,
-        "findings": [finding_as_json(f) for f in result.findings],
+        "findings": result.findings,
         "waivers": [entry_as_json(e) for e in result.waivers],
         "defects": [
             {"id": d.id, "clauses": list(d.clauses), "says": d.says, "settled": d.settled}
@@ -108,24 +112,23 @@ def judged_hash(form: Mapping[str, Any]) -> str:
     """SHA-256 of what was judged: of the form without its receipt, with sources by name and not by where
     they were, so that the same records in another folder give the same."""
 
-    @cache
-    def name(source: str | None) -> str | None:
-        return source and source.rpartition("/")[2]
-
     def named(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**entry, "source": name(entry["source"])} for entry in entries]
+        return [
+            {**entry, "source": entry["source"] and entry["source"].rpartition("/")[2]} for entry in entries
+        ]
 
     records = {key: value for key, value in form["records"].items() if key != "sources"}
     judged = {
         **{key: value for key, value in form.items() if key != "receipt"},
         "records": {**records, "left_out": named(records["left_out"])},
-        "findings": [
-            {**finding, "records": named(finding["records"])} if finding["records"] else finding
-            for finding in form["findings"]
-        ],
         "waivers": named(form["waivers"]),
     }
-    return hashlib.sha256(compact(judged)).hexdigest()
+    data = compact(judged)
+    folders = {source.rpartition("/")[0] for source in form["records"]["sources"]} - {""}
+    for folder in sorted(folders, key=len, reverse=True):
+        # inside a text it would not look like this, since quotation marks are escaped there
+        data = data.replace(b'"source":' + compact(f"{folder}/")[:-1], b'"source":"')
+    return hashlib.sha256(data).hexdigest()
 
 
 def counted(outcomes: Mapping[str, int]) -> dict[str, int]:

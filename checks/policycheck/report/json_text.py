@@ -19,7 +19,7 @@ def indented(value: Any) -> bytes:
     """A value for people and programs: two spaces for each depth, and a line feed at the end."""
     data = encoded(value)
     if data is None:
-        return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+        return (json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=2) + "\n").encode()
     return msgspec.json.format(data, indent=2) + b"\n"
 
 
@@ -27,7 +27,8 @@ def compact(value: Any) -> bytes:
     """A value in the one spelling that hashes are made of: keys sorted, nothing between."""
     data = encoded(value, "sorted")
     if data is None:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        plain = msgspec.to_builtins(value)
+        return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     return data
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from policycheck_engine import Atom, Program, Relation, readings
 from policycheck_engine.breaches import judged
 from policycheck_engine.norms import Judgement
@@ -45,8 +45,7 @@ SHRINKING = 2.0
 """Seconds that may be spent on making one witness small."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """Records that show something, and the day up to which they are judged; None: the end of their term."""
 
     records: Records
@@ -57,16 +56,14 @@ Shows = Callable[[Small, str], bool]
 """Whether records show something, by one of the evaluators."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """No records were found. `why` says where was looked; when it is `open`, why that is not known."""
 
     why: str
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """What records are looked for: those from which one program derives a row that the other, if there is
     one, does not, which the evaluator says by `shows`."""
 

@@ -7,9 +7,9 @@ the same kind of thing; else it counts whether there is any finding at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from msgspec import Struct
 from policycheck_engine import Row
 
 from policycheck.policy.model import Policy
@@ -32,8 +32,7 @@ YEARS = 12
 """How far a scene is moved at most, to come after the day on which both versions are in force."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """What one version fails and the other does not: the subject (None: any) and the direction."""
 
     direction: Direction

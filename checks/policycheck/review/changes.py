@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
 
 from policycheck.policy.model import Policy
 from policycheck.review.pairs import Pairs
@@ -32,8 +33,7 @@ WORDED = ("wording", "form")
 """Kinds of change that leave every outcome as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that changed.
 
     `kind` is one of the above, `what` the part of the file (`require`, `says`) or the name of the parameter
@@ -47,8 +47,7 @@ class Change:
     new: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class RuleChange:
+class RuleChange(Struct, frozen=True):
     """What became of a rule: its id in each version, and what changed in it or in what it rests on."""
 
     old: str | None
@@ -67,8 +66,7 @@ class RuleChange:
         return self.old is None or self.new is None or any(c.kind in JUDGED for c in self.changes)
 
 
-@dataclass(frozen=True, slots=True)
-class ClauseChange:
+class ClauseChange(Struct, frozen=True):
     """What became of a clause, with its rules. `old` are the clauses it was, `new` those it became."""
 
     id: str
@@ -82,8 +80,7 @@ class ClauseChange:
     rules: tuple[RuleChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NamedChange:
+class NamedChange(Struct, frozen=True):
     """What became of a parameter, a definition or a relation, and the rules that rest on it."""
 
     name: str
@@ -92,8 +89,7 @@ class NamedChange:
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """All that changed between two versions.
 
     `clauses` has those that changed in any way, in the order of the new document with removed ones where

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from policycheck.errors import UsageError
 from policycheck.policy.annotations import annotations_of
@@ -42,8 +43,7 @@ def compared(old: Policy, new: Policy) -> Changes:
     return _Comparison(Versions(old, as_signed_before(new, pairs.clauses), pairs)).changes()
 
 
-@dataclass
-class _Comparison:
+class _Comparison(Struct, dict=True):
     versions: Versions
     remarks: dict[str, list[str]] = field(default_factory=dict)
 

@@ -7,9 +7,9 @@ there are no such records, and then such records.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
 from policycheck_engine import readings
 from policycheck_engine.breaches import APPLIES, BREACH
 from policycheck_engine.contain import impossible
@@ -24,8 +24,7 @@ from policycheck.trials import Layer
 WHATEVER = "whatever the records"
 
 
-@dataclass(frozen=True, slots=True)
-class Dead:
+class Dead(Struct, frozen=True):
     """A rule that never applies, or that `applies` (as `shown`) and can never be breached. `why` says how
     that is known; when it is `open`, why it is not."""
 

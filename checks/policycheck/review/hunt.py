@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from policycheck.findings import Finding, outcome_of
 from policycheck.review.change import DIRECTIONS, Change, Difference, Direction
@@ -45,8 +46,7 @@ MOST_DAYS = 4
 """So many as-of dates are tried beside the end of the term."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Records on which the versions differ, judged up to a day or to the end of the term."""
 
     records: Records

@@ -14,8 +14,10 @@ Each but the last can be accepted in the policy, with the reason: see `policy/an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from policycheck.coverage import unused_in
 from policycheck.errors import UsageError
@@ -47,8 +49,7 @@ SECONDS = 10.0
 NO_SINCE = "give an earlier version with --since"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """Something of a policy: what kind of thing, its id, and what it says or means in the policy's words."""
 
     kind: Kind
@@ -56,8 +57,7 @@ class Named:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """Records that show something, as a term file, and what they show in words. `as_of` is the day to judge
     up to; None: the end of their term."""
 
@@ -65,8 +65,7 @@ class Witness:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lint:
+class Lint(Struct, frozen=True):
     """One thing that lint found, or could not tell (`open`).
 
     `why` says how it is known, or why not; `proved` that it holds whatever the records. `accepted` is why it
@@ -89,8 +88,7 @@ class Lint:
         return tuple(named.id for named in self.about)
 
 
-@dataclass(frozen=True, slots=True)
-class Linted:
+class Linted(Struct, frozen=True):
     """What lint made of a policy: `lints` in the order of the document, and the checks that were not made or
     not wholly, with the reason."""
 

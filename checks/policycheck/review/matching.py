@@ -7,10 +7,11 @@ new one; what is inside a `not` or an aggregate has variables of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from policycheck_engine import (
     Aggregate,
     Atom,
@@ -34,8 +35,7 @@ STEPS = 50_000
 FLIPPED = {">": "<", ">=": "<="}
 
 
-@dataclass(frozen=True, slots=True)
-class Renaming:
+class Renaming(Struct, frozen=True):
     """Which old variable is which new one; no two are the same."""
 
     there: Mapping[str, str] = field(default_factory=dict)
@@ -55,8 +55,7 @@ class Renaming:
         return Renaming(there, {new: old for old, new in there.items()})
 
 
-@dataclass
-class Matcher:
+class Matcher(Struct, dict=True):
     """Matches old bodies with new ones.
 
     `relations` gives what definitions are called now; `constant` says whether an old value and a new one

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+
+from msgspec.structs import fields
 
 from policycheck.policy.compile import alternatives
 from policycheck.policy.model import Definition, Parameter

@@ -10,9 +10,9 @@ import datetime as dt
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Const, Literal, Member, Program, Value
 from policycheck_engine.program import Call, Term, terms, walk
 
@@ -24,8 +24,7 @@ SO_MANY = (1, 2, 3, 4, 9, 19)
 """How many times more a row is tried."""
 
 
-@dataclass(slots=True)
-class Figures:
+class Figures(Struct):
     """The constants of programs: numbers, dates and words; those that only one version has come first."""
 
     numbers: list[int | float] = field(default_factory=list)

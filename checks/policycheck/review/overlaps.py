@@ -8,9 +8,10 @@ two, laid over one another, show most pairs to be independent; the solver is ask
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 
+from msgspec import Struct
+from msgspec.structs import replace
 from policycheck_engine import Aggregate, Atom, Bind, Body, Compare, Either, Member, Not, Program, readings
 from policycheck_engine.breaches import APPLIES, BREACH, MET, judged
 from policycheck_engine.contain import contained
@@ -22,8 +23,7 @@ from policycheck.review.proofs import DAYS, with_gaps
 from policycheck.review.sides import Small
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """What a rule reads of the records: `shape` of its subject; the relations that its cases need rows of,
     those that its breaches need, those that its requirement is about, and all."""
 
@@ -35,8 +35,7 @@ class Reach:
     every: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(Struct, frozen=True):
     """`one` finds nothing that `other` does not find (`implied`; `both` when the other way round too), or the
     two are never met together. `why` says how that is known; when it is `open`, why it is not. `shown` are
     records that both find something in, or of which the second finds a breach and the first is met."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from policycheck.policy.attested import attested_rules
 from policycheck.policy.model import Policy, RuleText
@@ -20,8 +22,7 @@ class Named(Protocol):
     def was(self) -> tuple[str, ...] | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """What became of what."""
 
     clauses: Ids

@@ -7,30 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from policycheck.findings import Finding, RuleResult
+from policycheck.prepare import RecordsInfo, need_as_of, prepared, refuse_other_school
 from policycheck.review.changes import Changes
 from policycheck.review.pairs import followers
-from policycheck.run import (
-    Asked,
-    RecordsInfo,
-    Result,
-    judged,
-    need_as_of,
-    prepared,
-    refuse_other_school,
-)
+from policycheck.run import Asked, Result, judged
 from policycheck.settings import SettingsFile
 
 STEPS, STEPS_TWICE = 7, 10
 """The stages of a replay: of records that are read once, and twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleReplay:
+class RuleReplay(Struct, frozen=True):
     """What the two versions of a rule found in a term; None where a version has no such rule."""
 
     old: RuleResult | None
@@ -48,8 +42,7 @@ class RuleReplay:
         return self.old.outcomes != self.new.outcomes
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """What the two versions found in a term, by outcome and by rule in the new document's order."""
 
     records: RecordsInfo

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from policycheck.review.changes import Changes, RuleChange
 from policycheck.review.compare import compared
@@ -29,8 +30,7 @@ SECONDS = 10.0
 """What is spent on a verdict at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(Struct, frozen=True):
     """What is said of a rule that changed: the verdict that was found, or what its form alone tells."""
 
     verdict: str
@@ -40,8 +40,7 @@ class Opinion:
     witnesses: tuple[Witness, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """What a review found. `opinions` has one for every rule that changed in any way."""
 
     old: Version

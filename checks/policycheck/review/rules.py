@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from policycheck.policy.compile import given_by
 from policycheck.policy.model import RuleText
@@ -44,8 +45,7 @@ def weight_changes(old: RuleText, new: RuleText) -> Iterator[Change]:
         yield Change("bearer", "binds", list_edits(old.binds, new.binds), list(old.binds), list(new.binds))
 
 
-@dataclass
-class Compared:
+class Compared(Struct, dict=True):
     """Two rules part by part.
 
     `known` says which variable is which, as far as that is settled; `in_excuse` also those of the excuse.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from msgspec import Struct
 from policycheck_engine import Body, Term
 
 from policycheck.policy.bodies import BodyWriter, Vocabulary
@@ -27,8 +27,7 @@ MARK = "\0"
 """Before the name of a parameter where its value would stand, so that bodies keep it."""
 
 
-@dataclass(frozen=True)
-class Versions:
+class Versions(Struct, frozen=True, dict=True):
     """The old version and the new one."""
 
     old: Policy

@@ -6,27 +6,28 @@ The records are a term file as data; they are checked as `policycheck run` check
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Program, Relation, Row, readings
 from policycheck_engine.memory import Step, World, counted_by, no_collection, steps
 from policycheck_engine.norms import Judged, Judgement, Norm, judge
 from policycheck_engine.readings import Split
 from policycheck_engine.strata import needed
 
+from policycheck.engines import evaluator, rows_by_relation
 from policycheck.errors import Problem, ProblemsError
-from policycheck.findings import Finding, findings_of
+from policycheck.findings import Finding, findings_of, worst_first
 from policycheck.integrity import integrity_policy, integrity_problems
 from policycheck.policy.compile import Compiled, compile_policy
 from policycheck.policy.cone import Cone, cones_of
 from policycheck.policy.model import Policy, Setting
 from policycheck.policy.ready import ready_of
+from policycheck.prepare import records_info
 from policycheck.records.check import Tables, check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import tables_of
-from policycheck.run import evaluator, records_info, rows_by_relation
 
 Records = dict[str, list[dict[str, Any]]]
 """A term file as data: rows by relation, each a mapping of fields to JSON values."""
@@ -35,8 +36,7 @@ Subject = Row
 """The values of a subject's variables, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Small:
+class Small(Struct, frozen=True):
     """Small records as tables, with the day up to which they are judged."""
 
     tables: Tables
@@ -57,8 +57,7 @@ def small(records: Records, model: RecordModel, as_of: str | None = None) -> Sma
     return Small(tables, info.as_of)
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """A compiled rule with the part of the plain program that its norm needs, and that as steps of the
     evaluator in memory, once they were taken, by about how many rows there were."""
 
@@ -151,9 +150,8 @@ class Side:
     def findings(self, records: Small) -> list[Finding]:
         """The findings of the rules."""
         asked = self.asked(records)
-        return findings_of(
-            ready_of(asked.compiled, self.setting(records.as_of)), self.judged(records), records.tables
-        )[1]
+        ready = ready_of(asked.compiled, self.setting(records.as_of))
+        return worst_first(findings_of(ready, self.judged(records), records.tables)[1])
 
     @property
     def norm(self) -> Norm:
@@ -175,7 +173,7 @@ def failing(judgement: Judgement) -> frozenset[Subject]:
 
 def subject_of(judged: Judged) -> Subject:
     """The values of a subject, in their order."""
-    return tuple(judged.subject.values())
+    return judged.key
 
 
 def plain_base(model: RecordModel) -> dict[str, Relation]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from policycheck.policy.bodies import AGGREGATES
 from policycheck.policy.model import Policy, RuleText
@@ -18,8 +19,7 @@ BODIES = ("for_each", "measure", "unless", "require", "forbid", "excuse", "minor
 TERMS = ("due", "holds_for", "allow")
 
 
-@dataclass(frozen=True)
-class Uses:
+class Uses(Struct, frozen=True, dict=True):
     """What the rules of a policy rest on."""
 
     policy: Policy

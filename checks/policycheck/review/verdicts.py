@@ -11,9 +11,10 @@ the same kind of thing, else by whether there is any finding at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from policycheck.policy.model import Policy
 from policycheck.review.change import DIRECTIONS, Change, Direction
@@ -36,8 +37,7 @@ FIRST_TRIES = 150
 """So many records near the examples are tried before anything else, since they read best."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """Records on which the versions differ.
 
     `records` is a small term file as data, which `policycheck run` accepts; `says` tells in words what each
@@ -52,8 +52,7 @@ class Witness:
     as_of: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What became of a rule, why we say so, and records that show it.
 
     `proved` says that it holds for records of any size; else it was looked for in all records with up to

@@ -8,8 +8,10 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from policycheck.cache import kept, key_of
 from policycheck.errors import PolicyError, UsageError, shown_path
@@ -22,8 +24,7 @@ from policycheck.yamlfile import Place
 NO_GIT = "git is needed to read `{given}`, and it is not installed; give two folders instead"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """One version of a policy, and where it was found: as the user named it, its git commit, and the folder
     that stands for the root of the repository then."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import Atom, Bind, Compare, Const, Member, Program, Var
 from policycheck_engine.program import Call, Literal, Rule, Term, terms, walk
 
@@ -15,8 +15,7 @@ LOOSE = "loose"
 """What texts are compared with that may stand in any free text."""
 
 
-@dataclass(slots=True)
-class Words:
+class Words(Struct):
     """What the programs name: numbers and days, and the texts by what they stand for: the column
     (relation, field) or the domain they are compared with."""
 

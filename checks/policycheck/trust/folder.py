@@ -12,22 +12,22 @@ What could be more than one of these is an error. Names that begin with a dot or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from msgspec import Struct
+
+from policycheck.digests import records_digest
 from policycheck.errors import UsageError, shown_path
 from policycheck.records.model import RecordModel
 from policycheck.records.read import READERS, Source, open_records
 from policycheck.records.split import Split, SplitRow, relation_of, split_folder
-from policycheck.run import records_digest
 
 TERM = ".json"
 """What the file of a whole term ends in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
+class Apart(Struct, frozen=True):
     """A school with a folder or a term file of its own; `name` is that of its result."""
 
     name: str
@@ -61,8 +61,7 @@ class Apart:
         return open_records(self.term)
 
 
-@dataclass(frozen=True, slots=True)
-class Mixed:
+class Mixed(Struct, frozen=True):
     """A school of a folder whose files hold several; `rows` fetches its rows."""
 
     split: Split
@@ -98,8 +97,7 @@ class Mixed:
 School = Apart | Mixed
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """A folder with the records of several schools: each apart, or mixed."""
 
     path: Path

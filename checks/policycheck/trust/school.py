@@ -5,29 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from policycheck_engine import nearest
 
 from policycheck import __version__
+from policycheck.digests import rules_digest
 from policycheck.errors import PolicycheckError, ProblemsError, UsageError
 from policycheck.policy.find import Pack, find_pack
 from policycheck.policy.load import model_of
+from policycheck.prepare import records_info, versions_in_force
 from policycheck.records.check import check_records
 from policycheck.records.model import RecordModel
 from policycheck.records.read import read_records
 from policycheck.report.json_form import judged_hash
 from policycheck.report.json_text import indented
-from policycheck.run import records_info, rules_digest, run, versions_in_force
+from policycheck.run import run
 from policycheck.trust.folder import School
 
 Form = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What is asked of every school, as of `run`.
 
     `settings` is a file for all schools, or a folder with a file NAME.yaml for each that has one.
@@ -82,8 +83,7 @@ class Options:
                 raise UsageError(f"`{file}` is of no school here; {hint}".rstrip("; "))
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """What came of a school: the public form of its result, or the problems for which there is none."""
 
     name: str

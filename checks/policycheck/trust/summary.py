@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from policycheck import __version__
 from policycheck.report.json_form import OUTCOMES, counted
@@ -28,8 +29,7 @@ def brief(judged: Judged) -> Judged:
     return Judged(judged.name, judged.shown, kept)
 
 
-@dataclass(slots=True)
-class Sum:
+class Sum(Struct):
     """Outcomes of several schools added up, and how many schools had each; `place` is where it stands in the
     document."""
 
@@ -60,8 +60,7 @@ class Sum:
         }
 
 
-@dataclass(slots=True)
-class PolicySum:
+class PolicySum(Struct):
     """The schools that one version of a policy judged, added up as a whole, by section and by rule."""
 
     whole: Sum = field(default_factory=Sum)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -24,8 +24,7 @@ ITEMS = 25
 SPAWN = multiprocessing.get_context("spawn")
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(Struct, frozen=True):
     """A process ended before it was done with its item: its exit code, or minus the signal that killed it."""
 
     code: int
@@ -38,19 +37,14 @@ class Died:
         return f"the process that judged it was ended by {name}{hint}"
 
 
-@dataclass(slots=True, eq=False)
 class Worker(Generic[Item, Made]):
     """A process that applies a function to one item after the other."""
 
-    function: Callable[[Item], Made]
-    given: int = 0
-    item: Item | None = None
-    process: SpawnProcess = field(init=False)
-    connection: Connection[Any, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, function: Callable[[Item], Made]) -> None:
+        self.given = 0
+        self.item: Item | None = None
         self.connection, theirs = SPAWN.Pipe()
-        self.process = SPAWN.Process(target=serve, args=(theirs, self.function), daemon=True)
+        self.process = SPAWN.Process(target=serve, args=(theirs, function), daemon=True)
         self.process.start()
         theirs.close()
 

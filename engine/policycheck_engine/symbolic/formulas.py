@@ -8,11 +8,11 @@ divided. What can be worked out at once is.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import z3
+from msgspec import Struct
 
 from policycheck_engine.functions import MILLION
 from policycheck_engine.naive import holds
@@ -30,8 +30,7 @@ class CannotSayError(Exception):
     """Something that formulas do not say; its text names it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sym:
+class Sym(Struct, frozen=True, eq=False):
     """A value that depends on what is not known; `never` says that it may be a moment that never comes."""
 
     type: Type
@@ -40,8 +39,7 @@ class Sym:
     never: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ratio:
+class Ratio(Struct, frozen=True, eq=False):
     """One number over another that is above zero, or unknown."""
 
     top: Number

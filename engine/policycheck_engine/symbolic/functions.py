@@ -9,7 +9,8 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from policycheck_engine.functions import FAR, FUNCTIONS, MILLION, Days, apply
 from policycheck_engine.symbolic.codes import DAY, NEVER_DAY, day_number
@@ -40,8 +41,7 @@ WEEK = 7
 ARITHMETIC = ("plus", "minus", "times", "over", "earlier", "later")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The days that can occur, as numbers; months are looked up among them."""
 
     first: int
@@ -301,8 +301,7 @@ CALLS: dict[str, Callable[[Functions, Sequence[V], Truth], V]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
+class Month(Struct, frozen=True):
     """A month: the number of its first day, and how many days it has."""
 
     year: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import z3
+from msgspec import Struct
 
 from policycheck_engine.functions import Days
 from policycheck_engine.program import Program
@@ -24,8 +24,7 @@ from policycheck_engine.values import Row, Value
 Answer = Literal["found", "none", "too long", "cannot say"]
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(Struct, frozen=True):
     """Whether there are such facts, and if so the rows of the slots by relation; else `why` names what could
     not be said or took too long."""
 

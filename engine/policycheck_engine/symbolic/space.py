@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import z3
+from msgspec import Struct, field
 
 from policycheck_engine.program import Body, Const, Member, Program, Term, terms, walk
 from policycheck_engine.readings import possible
@@ -19,8 +19,7 @@ STEPS: dict[Type, int] = {"decimal": 10_000, "time": 60, "datetime": 60}
 """Decimals have two places, and times are whole minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """A value that is not known: one of `values`, or one of a span, ends included.
 
     A decimal has two places, and a time whole minutes. `gap` says that it may also be unknown.
@@ -32,16 +31,14 @@ class Open:
     gap: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """A row that may be there."""
 
     relation: str
     values: tuple[Value | Open, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refers:
+class Refers(Struct, frozen=True):
     """A column's values are found in a column of another relation, but for nothing."""
 
     relation: str
@@ -51,8 +48,7 @@ class Refers:
     nothing: Value = None
 
 
-@dataclass(frozen=True, slots=True)
-class InOrder:
+class InOrder(Struct, frozen=True):
     """The first column comes before the second, or at the same time when `touching`; never is no time."""
 
     relation: str
@@ -61,8 +57,7 @@ class InOrder:
     touching: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """All the facts that are considered: rows that are there, rows that may be, and what must hold.
 
     `keys` are the columns by which no two rows of a relation are the same. Of `alike` slots, each a list of
@@ -77,8 +72,7 @@ class Space:
     alike: tuple[tuple[int, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A slot as it stands in the formulas."""
 
     relation: str
