@@ -210,7 +210,7 @@ def indexed(rows: Collection[Row], places: Sequence[int]) -> Index:
     return index
 
 
-FEW = 64
+FEW = 16
 """So many rows are gone through faster than they are searched."""
 
 
