@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from policycheck import cache
 from policycheck.errors import PolicyError
+from policycheck.policy.find import find_pack
+from policycheck.policy.load import load_policy, model_of, read_policy
 from policycheck.run import run
 
 from tests.support import ROOT
@@ -65,6 +67,15 @@ def test_nothing_is_compiled_twice(place: Path, records: Path, monkeypatch: pyte
     for name in ("policy.compile.compile_policy", "policy.load.read_policy", "records.model.read_model"):
         monkeypatch.setattr(f"policycheck.{name}", None)
     assert judged(records) == first
+
+
+@pytest.mark.parametrize("id_", ["woodlands-progress-mentor", "holy-cross-learning-mentor"])
+def test_a_policy_that_was_kept_says_what_its_files_say(place: Path, id_: str) -> None:
+    folder = find_pack(id_, None).versions[-1][1]
+    read = read_policy(folder, model_of(folder))
+    for kept in (load_policy(folder), load_policy(folder)):
+        assert kept.rules == read.rules
+        assert kept.sections == read.sections
 
 
 def test_another_day_uses_the_same_program(

@@ -17,7 +17,7 @@ import pickle
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,30 @@ MOST_BYTES = 64_000_000
 """So much is kept; what was not used for the longest time goes first."""
 DAY = 86_400
 SUFFIX = ".kept"
+
+
+class Packed(Mapping[str, Any]):
+    """A mapping as it is kept: its texts and numbers as they are, the rest unpacked when it is looked at."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.parts = {k: v if isinstance(v, str | int | float) else pickle.dumps(v) for k, v in data.items()}
+
+    def __getitem__(self, key: str) -> Any:
+        part = self.parts[key]
+        if isinstance(part, bytes):
+            part = self.parts[key] = pickle.loads(part)
+        return part
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def kept(key: str, make: Callable[[], T]) -> T:

@@ -206,12 +206,16 @@ def judge(norm: Norm, outline: Outline, facts: Facts, accepts: Accepts = nothing
     maker = _Judge(norm, outline, facts, accepts)
     others = maker.others()
     met = maker.cases - others if others else maker.cases
+    held = met if maker.alone else list(maker.subjects(met))
+    breaches = maker.breaches(others, held)
+    if breaches is not None:
+        counts: Counter[Verdict] = Counter({"breach": len(others), "met": len(met)})
+        return Judgement(norm, list(held) if maker.alone else list({*held}), breaches, +counts)
     failing: dict[Row, list[tuple[Row, Verdict]]] = {}
     for key, row in zip(maker.subjects(others), others, strict=True):
         failing.setdefault(key, []).append((row, maker.verdict(row)))
     holding: Counter[Row] = Counter()
     vague: Counter[Row] = Counter()
-    held = met if maker.alone else list(maker.subjects(met))
     if failing and not maker.alone:
         holding.update(filter(failing.__contains__, held))
     if failing and maker.vague:
@@ -254,7 +258,9 @@ class _Judge:
 
     `cases` are all that are possible, `certain` those among them that are certain, and `vague` those
     with an unknown value. The subject of a case stands at `places` among its `width` values; `alone` says
-    that it is all of them, so that each subject has one case.
+    that it is all of them, so that each subject has one case. Where the norm is `plain`, a subject whose one
+    case is a breach is a breach, and nothing more is to be said; where it is `simple`, a case fails for
+    certain only as a breach.
     """
 
     def __init__(self, norm: Norm, outline: Outline, facts: Facts, accepts: Accepts) -> None:
@@ -284,6 +290,7 @@ class _Judge:
         self.notes = [reading(name) for name in norm.notes]
         more = [self.minor, *self.notes]
         self.plain = accepts is nothing_accepted and not self.by_cases and not any(r.sure for r in more)
+        self.simple = self.plain and not (self.milder or norm.unanswered or self.vague)
 
     def subjects(self, rows: Collection[Row]) -> Iterable[Row]:
         """The subject of each of these cases."""
@@ -353,6 +360,16 @@ class _Judge:
         result.evidence = evidence
         result.minor = bool(result.decided) and all(row in self.minor.sure for row in result.decided)
         return result
+
+    def breaches(self, others: set[Row], held: Collection[Row]) -> list[Judged] | None:
+        """The subjects of these cases when each has no other case, nor is among those for which one is held,
+        and all are plain breaches; None when that is not so."""
+        if not self.simple or not others <= self.fails.sure.keys():
+            return None
+        rows = dict(zip(self.subjects(others), others, strict=True))
+        if len(rows) < len(others) or not (self.alone or rows.keys().isdisjoint(held)):
+            return None
+        return [self.breach(key, rows[key]) for key in sorted_rows(rows)]
 
     def breach(self, key: Row, row: Row) -> Judged:
         """A subject whose one case is a breach, with nothing more to be said: what most findings are."""

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 from policycheck_engine import nearest
 
-from policycheck.cache import kept, key_of, text_of
+from policycheck.cache import Packed, kept, key_of, text_of
 from policycheck.errors import PolicyError, Problem, shown_path
 from policycheck.policy.annotations import annotations_of
 from policycheck.policy.attested import attested_rules
@@ -50,8 +50,21 @@ def load_policy(folder: Path, model: RecordModel | None = None, unfinished: bool
     if unfinished:
         policy = read_policy(folder, model, unfinished)
         return replace(policy, key="" if policy.open else key)
-    policy = kept(key, lambda: replace(read_policy(folder, model), model=NO_MODEL))
+    policy = kept(key, lambda: packed(replace(read_policy(folder, model), model=NO_MODEL)))
     return replace(policy, model=model, key=key)
+
+
+def packed(policy: Policy) -> Policy:
+    """A policy of which most of what its author wrote is only unpacked when it is looked at: a run looks at
+    the sentences."""
+    return replace(
+        policy,
+        rules={id_: replace(rule, data=Packed(rule.data)) for id_, rule in policy.rules.items()},
+        sections=tuple(
+            replace(s, clauses=tuple(replace(c, data=Packed(c.data)) for c in s.clauses))
+            for s in policy.sections
+        ),
+    )
 
 
 def read_policy(folder: Path, model: RecordModel, unfinished: bool = False) -> Policy:
