@@ -8,6 +8,7 @@ import pytest
 from policycheck_engine import (
     Aggregate,
     Atom,
+    Body,
     Column,
     Compare,
     Const,
@@ -58,6 +59,15 @@ def rule(head: str, terms: Sequence[Term], *body: Literal) -> Rule:
 def count(name: str) -> tuple[Literal, ...]:
     """How many values of the last column go with a value of the first."""
     return (Aggregate("count", W, (atom(name, X, None, Y),), of=(Y,)),)
+
+
+def inside_each_other(depth: int) -> Body:
+    """A body with as many negations inside each other, each of a link to the next."""
+    body: Body = ()
+    for i in reversed(range(depth)):
+        body = (atom("pair", Var(f"x{i}"), Var(f"x{i + 1}")), Compare("<", X, Const(7)), *body)
+        body = (Not((Compare(">=", X, Const(0)), *body)),)
+    return body
 
 
 LINKED = rule("linked", (X, Y), atom("many", X, None, Z), atom("pair", Z, Y))
@@ -133,6 +143,10 @@ RULES: dict[str, list[Rule]] = {
             Not((atom("also", X, Y, Z), Not((atom("span", Y, Z, V), Compare("=", V, Z))))),
         ),
         rule("also found", (X,), atom("few", X), Not((Not((atom("also", X, Y, None), atom("pair", Y, X))),))),
+    ],
+    "negations inside each other": [
+        rule("found", (X,), atom("few", X), Compare(">", X, Const(depth - 9)), *inside_each_other(depth))
+        for depth in (5, 9, 14, 30)
     ],
     "values that many rows share": [
         rule("found", (X,), atom("many", X, None, None)),

@@ -637,12 +637,12 @@ class Writer(Struct, dict=True):
 
     def absent(self, body: Body, env: Env, block: Block) -> bool:
         """Go on when a body has no match, if that takes loops that are not too deep, and no memory."""
-        loops = block.loops + sum(isinstance(x, Atom) for x in walk(body))
-        if all(isinstance(x, Compare | Member) for x in body) or loops >= DEEPEST - 1:
+        loops = block.loops + 1 + sum(isinstance(x, Atom | Not) for x in walk(body))
+        if all(isinstance(x, Compare | Member) for x in body) or loops >= DEEPEST:
             return False
         if self.are_tests(body, env, block.times) or self.repeated(env, names_in(body), block.times):
             return False
-        inner = Block(block.depth, max(block.times, 2), first=True, loops=block.loops)
+        inner = Block(block.depth, max(block.times, 2), first=True, loops=block.loops + 1)
         self.body(body, env, inner)
         block.unless(inner)
         return True
