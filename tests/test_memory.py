@@ -194,7 +194,7 @@ RULES: dict[str, list[Rule]] = {
 
 @pytest.mark.parametrize("case", RULES)
 def test_rules_for_many_rows(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policycheck_engine.prepare.LITTLE", 10)
+    monkeypatch.setattr("policycheck_engine.plan.LITTLE", 10)
     monkeypatch.setattr("policycheck_engine.specialise.SAFE", 0)
     rules = RULES[case]
     widths = WIDTHS | {r.head: len(r.args) for r in rules}

@@ -62,9 +62,9 @@ def no_collection() -> Iterator[None]:
 def steps(program: Program, wanted: Collection[str], world: World) -> list[Step]:
     """The steps of a program, which are taken in a world while they are made: by then it is known how many
     rows there are of all that the next one reads."""
-    from policycheck_engine.prepare import prepared
+    from policycheck_engine.plan import planned
 
-    return prepared(program, wanted, world)
+    return planned(program, wanted, world)
 
 
 class Counted(Struct, frozen=True):

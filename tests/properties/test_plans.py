@@ -69,7 +69,7 @@ def test_guesses_change_nothing(world: World, chance: Random) -> None:
 
 @pytest.mark.parametrize("safe", [0, 10**9], ids=["in-place", "derived"])
 def test_relations_that_are_only_tested(safe: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policycheck_engine.prepare.LITTLE", 0)
+    monkeypatch.setattr("policycheck_engine.plan.LITTLE", 0)
     monkeypatch.setattr("policycheck_engine.specialise.SAFE", safe)
 
     @given(worlds(most=4), st.randoms(use_true_random=False))

@@ -36,7 +36,7 @@ LITTLE = 1000
 """A relation that is derived in so few moves is not worth a thought."""
 
 
-def prepared(program: Program, wanted: Collection[str], world: World) -> list[Step]:
+def planned(program: Program, wanted: Collection[str], world: World) -> list[Step]:
     """Derive what is wanted in a world: the steps that were taken, which can be kept for other records."""
     program = narrowed(program, wanted)
     maker = Maker(program, world)
