@@ -94,8 +94,9 @@ marks = [("start", float(began))]
 from policycheck.run import run
 result = run(term, policy or None, progress=lambda stage: marks.append((stage, time.time())))
 marks.append(("reporting", time.time()))
+from policycheck.report.json_form import form_of
 from policycheck.report.json_text import indented
-indented(result.as_json())
+indented(form_of(result))
 marks.append(("end", time.time()))
 spent = {}
 for (stage, at), (_, later) in zip(marks, marks[1:]):

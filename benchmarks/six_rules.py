@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 SIX = HERE / "six-rules"
 PARSE = "Python that only parses"
 SCRIPT = "Python by hand"
+SAME = "Python by hand, whole findings"
 OURS = "**policycheck**"
 SQL = "DuckDB SQL by hand"
 PEERS = (
@@ -54,7 +55,7 @@ class Contender:
     @property
     def writes(self) -> bool:
         """Whether it writes a result instead of printing findings."""
-        return self.name == OURS
+        return self.name in (OURS, SAME)
 
 
 def contenders(folder: Path) -> Iterator[Contender]:
@@ -64,6 +65,8 @@ def contenders(folder: Path) -> Iterator[Contender]:
     floor = "import json, sys; print(sum(map(len, json.load(open(sys.argv[1], 'rb')).values())))"
     yield Contender(PARSE, "JSON", (python, "-c", floor, term))
     yield Contender(SCRIPT, "JSON", (python, str(SIX / "reference.py"), str(folder)))
+    same = (python, str(HERE / "peers" / "with_python.py"), str(folder), str(folder / "result.json"))
+    yield Contender(SAME, "JSON", same)
     yield Contender(OURS, "JSON", (python, *judge, term, *options))
     yield Contender(OURS, "NDJSON", (python, *judge, here, *options))
     for name, module, reads in PEERS:
@@ -149,7 +152,7 @@ def at_size(folder: Path, runs: int, limit: float, expected: str, out: dict[str,
 
 def alone(contender: Contender, runs: Sequence[Run], folder: Path) -> Figures:
     """The seconds of evaluating alone, where it can be told from reading."""
-    if contender.writes:
+    if contender.name == OURS:
         where = folder / ("term.json" if contender.reads == "JSON" else "rows")
         spent = stages(where, SIX, {}, len(runs))
         return {"alone": spent["evaluating"] + spent["judging"]}
