@@ -209,3 +209,22 @@ def test_rules_for_many_rows(case: str, monkeypatch: pytest.MonkeyPatch) -> None
         for step in taken:
             again.take(step)
         assert again.only(wanted) == evaluate(program, others, wanted)
+
+
+@pytest.mark.parametrize("row", [(None, 1), (1, None), (None, None), (1, 1), (1, 2)])
+def test_two_columns_that_may_be_the_same_give_the_value_that_one_of_them_has(row: Row) -> None:
+    columns = (Column("c0", "int", unknown=True), Column("c1", "int", unknown=True))
+    day = Relation("day", (Column("c0", "int"),))
+    relations = {
+        "two": Relation("two", columns),
+        "day": day,
+        "both": Relation("both", (Column("c0", "int"),)),
+    }
+    either = Atom("two", (("c0", X), ("c1", X)), sure=False)
+    program = Program(relations, (rule("both", (X,), either, Atom("day", (("c0", X),), sure=False)),))
+    tables: Tables = {"two": [row], "day": [(i,) for i in range(50)]}
+    world = World({}, tables)
+    steps(program, ["both"], world)
+    expected: dict[Row, set[Row]] = {(None, 1): {(1,)}, (1, None): {(1,)}, (1, 1): {(1,)}, (1, 2): set()}
+    assert world.only(["both"]) == evaluate(program, tables, ["both"])
+    assert world.only(["both"])["both"] == expected.get(row, set(tables["day"]))

@@ -377,10 +377,10 @@ class Writer(Struct, dict=True):
             place = relation.index(column)
             here = Name(f"{row}[{place}]", relation.columns[place].unknown, row=(row, atom.relation, place))
             if isinstance(term, Var) and term.name not in env:
-                if term.name in found:
-                    alike.append((here, found[term.name]))
-                else:
-                    found[term.name] = here
+                earlier = found.get(term.name, here)
+                if earlier is not here:
+                    alike.append((here, earlier))
+                found[term.name] = earlier if atom.sure else either(earlier, here)
                 continue
             again = found.get(term.name) if isinstance(term, Var) else None
             value = again or self.term(term, env, block)
@@ -388,8 +388,7 @@ class Writer(Struct, dict=True):
                 loose.append((place, value))
                 alike.append((here, value))
                 if isinstance(term, Var) and value.unknown:
-                    text = f"({here.text} if {value.text} is None else {value.text})"
-                    found[term.name] = Name(text, here.unknown)
+                    found[term.name] = either(value, here)
             elif again is not None:  # a value of this very row: nothing to look it up by
                 alike.append((here, value))
             else:
@@ -802,6 +801,13 @@ def key(strict: list[tuple[int, str]]) -> str:
     """What to look up in an index: one value, or several in the order of their places."""
     values = [text for _, text in sorted(strict)]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"  # without any, the empty tuple
+
+
+def either(one: Name, other: Name) -> Name:
+    """A value, or where it is unknown another that may be the same."""
+    if one is other or not one.unknown:
+        return one
+    return Name(f"({other.text} if {one.text} is None else {one.text})", other.unknown)
 
 
 def compared(op: str, left: Name, right: Name, sure: bool) -> str:
