@@ -11,7 +11,7 @@ row of unknowns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -280,10 +280,11 @@ class _Maker:
             if isinstance(term, Var) and self.column(literal.relation, name).unknown
         }
         shaky |= {name for name, kind in before.items() if kind.unknown}
+        freed = [name for name, kind in before.items() if kind.bounds and not scope[name].bounds]
         out: list[Literal] = []
         for literal in sorted(body, key=_in_turn):
             if isinstance(literal, Atom):
-                out += self.atom(literal, scope, sure, places, shaky)
+                out += self.atom(literal, scope, sure, places, shaky, freed)
             elif isinstance(literal, Aggregate):
                 out += self.measured(literal, scope, sure, places)
             elif isinstance(literal, Bind) and places[literal.var.name]:
@@ -292,9 +293,8 @@ class _Maker:
                 out += self.literal(literal, scope, sure)
                 if isinstance(literal, Bind):
                     places[literal.var.name] += 1
-        for name, kind in before.items():
-            if kind.bounds and not scope[name].bounds:
-                out += tied(Var(name), sure)
+        for name in freed:
+            out += tied(Var(name), sure)
         return tuple(out)
 
     def measured(
@@ -347,8 +347,16 @@ class _Maker:
         ]
 
     def atom(
-        self, atom: Atom, scope: Scope, sure: bool, places: Counter[str], shaky: set[str]
+        self,
+        atom: Atom,
+        scope: Scope,
+        sure: bool,
+        places: Counter[str],
+        shaky: set[str],
+        freed: Collection[str],
     ) -> Iterable[Literal]:
+        """An atom. Variables that were bounds around the body and are `freed` have their value from its atoms;
+        what is computed of them is compared when they have it."""
         name = possible(atom.relation) if not sure and atom.relation in self.split else atom.relation
         args: list[tuple[str, Term]] = []
         extra: list[Literal] = []
@@ -360,7 +368,7 @@ class _Maker:
             if kind.bounds and isinstance(term, Var) and (first or not compared):
                 places[f"{term.name}~given"] += 1
                 args += [(low(column), Var(low(term.name))), (high(column), Var(high(term.name)))]
-            elif kind.bounds or mine.bounds:
+            elif kind.bounds or mine.bounds or (isinstance(term, Call) and uses(term, freed)):
                 places["~"] += 1
                 fresh = f"{column}~{places['~']}"
                 if kind.bounds:
@@ -467,6 +475,11 @@ class _Maker:
             window=window,
             bound=side,
         )
+
+
+def uses(term: Term, names: Collection[str]) -> bool:
+    """Whether a term has one of these variables."""
+    return any(v.name in names for v in variables(term))
 
 
 def tied(var: Var, sure: bool) -> tuple[Compare, Compare]:

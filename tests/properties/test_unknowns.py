@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from policycheck_engine import (
     Aggregate,
     Atom,
+    Call,
     Column,
+    Const,
     Either,
     Literal,
     Not,
@@ -108,13 +110,15 @@ def p(variable: str) -> Atom:
         Not((p("n1"),)),
         Either(((p("n1"),),)),
         Aggregate("count", Var("n2"), (p("n1"), p("i0")), (Var("i0"),)),
+        Not((Atom("q", (("q0", Var("n1")), ("q1", Call("plus", (Var("n1"), Const(1)))))),)),
     ],
-    ids=["not", "either", "count"],
+    ids=["not", "either", "count", "computed"],
 )
 def test_bounds_around_a_body_hold_inside_it(inside: Literal) -> None:
     """A sum that may be 0 or 1, and a body that looks for it among exact values."""
     relations = {
         "p": Relation("p", (Column("p0", "int", positive=True),)),
+        "q": Relation("q", (Column("q0", "int", positive=True), Column("q1", "int"))),
         "days": Relation("days", (Column("day", "date", unknown=True),), doubtful=True),
     }
     total = Aggregate("sum", Var("n1"), (Atom("days", ()),), (Var("i0"),), weight=Var("i0"))
@@ -123,7 +127,8 @@ def test_bounds_around_a_body_hold_inside_it(inside: Literal) -> None:
         Rule("total", (("n1", Var("n1")),), (p("i0"), total)),
         Rule("found", tuple((n, Var(n)) for n in given), (Atom("total", (("n1", Var("n1")),)), inside)),
     )
-    world = World(Program(relations, rules, {}), {"p": ((1,),), "days": ()}, {"days": ((None,),)})
+    records = {"p": ((1,),), "q": ((1, 2),), "days": ()}
+    world = World(Program(relations, rules, {}), records, {"days": ((None,),)})
     vague = solved(world)
     for rows, exact in solved_fillings(world, FILLINGS):
         assert not list(contradictions(vague, exact)), rows
