@@ -355,7 +355,7 @@ class _Maker:
         shaky: set[str],
         freed: Collection[str],
     ) -> Iterable[Literal]:
-        """An atom. Variables that were bounds around the body and are `freed` have their value from its atoms;
+        """An atom. Variables that were bounds around the body, and are `freed`, get values from its atoms;
         what is computed of them is compared when they have it."""
         name = possible(atom.relation) if not sure and atom.relation in self.split else atom.relation
         args: list[tuple[str, Term]] = []
