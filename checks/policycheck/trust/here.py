@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from policycheck_engine.memory import no_collection
+
 from policycheck.errors import UsageError, shown_path
 from policycheck.files import write_whole
 from policycheck.report.json_text import indented
@@ -85,6 +87,7 @@ def made_ready(output: Path, trust: Trust) -> Path:
     return folder
 
 
+@no_collection()
 def judged_into(folder: Path, options: Options, school: School) -> Judged:
     """Judge a school, unless its result is there and still holds, and write the result."""
     file = folder / f"{school.name}.json"

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 from policycheck_engine import nearest
+from policycheck_engine.memory import no_collection
 
 from policycheck import __version__
 from policycheck.digests import rules_digest
@@ -92,6 +93,7 @@ class Judged(Struct, frozen=True):
     problems: tuple[Form, ...] = ()
 
 
+@no_collection()
 def judged(school: School, options: Options) -> Judged:
     """A school's result, or its problems: whatever goes wrong is this school's alone."""
     try:
