@@ -300,7 +300,7 @@ class Teller:
 
     def cases(self, judged: Judged) -> Mapping[str, int]:
         """How many cases came out how; most subjects have the same."""
-        found = (*judged.cases.items(),)
+        found = tuple(judged.cases.items())
         if found not in self.counted:
             self.counted[found] = {_named(self.rule, verdict): n for verdict, n in sorted(found)}
         return self.counted[found]

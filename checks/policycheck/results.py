@@ -110,9 +110,7 @@ def changed_inputs(old: Form, new: Form) -> list[str]:
         before = hashes.pop(name, None)
         if name == "result" or before == value:
             continue
-        what = {"records": "the records", "settings": "the school's settings"}.get(
-            name, f"the rules of {name}"
-        )
+        what = what_is(name)
         said.append(f"{what} have changed" if before else f"{what} were not part of it")
     said += [f"{name} was part of it and is not any more" for name in hashes]
     return said

@@ -23,8 +23,6 @@ from policycheck.records.read import Pools, Raw, RawTable
 SHOWN = 3
 """How many places of one kind of problem are shown before the rest is counted."""
 
-ABSENT = object()
-
 
 class Table(Struct):
     """The rows of one relation, canonical, in the order of the model's fields.

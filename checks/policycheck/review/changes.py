@@ -17,9 +17,6 @@ Status = Literal[
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 
-PLACED = ("added", "removed", "split", "merged", "moved", "renamed")
-"""Kinds of change that say where something stands and what it is called."""
-
 JUDGED = (
     *("decided by", "signature", "scope", "exemption", "requirement", "threshold"),
     *("parameter", "definition", "records", "date", "subject"),

@@ -28,10 +28,6 @@ class Uses(Struct, frozen=True, dict=True):
         """All that a rule rests on, each with the definitions that lead there."""
         return self.reached(self.direct(rule))
 
-    def of_definition(self, name: str) -> dict[Use, tuple[str, ...]]:
-        """All that a definition rests on."""
-        return self.reached(self.definitions[name])
-
     def reached(self, start: set[Use]) -> dict[Use, tuple[str, ...]]:
         """These, and what the definitions among them rest on; the shortest way to each."""
         found: dict[Use, tuple[str, ...]] = {}
